@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# The contract: installed headers and the helper library for plugins.
+
+coxincludedir = $(includedir)/coxswain
+coxinclude_HEADERS = \
+	%D%/coxswain/plugin.h \
+	%D%/coxswain/storage.h
+coxkitincludedir = $(includedir)/coxswain/kit
+coxkitinclude_HEADERS = \
+	%D%/coxswain/kit/alloc.h \
+	%D%/coxswain/kit/buf.h \
+	%D%/coxswain/kit/cleanup.h \
+	%D%/coxswain/kit/map.h \
+	%D%/coxswain/kit/text.h \
+	%D%/coxswain/kit/vec.h
+
+# Convenience library for the tree; the installed archive has the same objects.
+noinst_LTLIBRARIES += api/libcoxkit.la
+api_libcoxkit_la_SOURCES = \
+	%D%/kit/alloc.c \
+	%D%/kit/buf.c \
+	%D%/kit/map.c \
+	%D%/kit/text.c
+api_libcoxkit_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+
+coxkitlibdir = $(libdir)
+nodist_coxkitlib_DATA = api/libcoxkit.a
+api/libcoxkit.a: api/libcoxkit.la
+	$(AM_V_GEN)rm -f $@ && $(AR) cr $@ $$(for object in $(api_libcoxkit_la_OBJECTS); do \
+		. ./$$object; dir=$$(dirname $$object); echo $$dir/$$pic_object; done) && $(RANLIB) $@
+CLEANFILES += api/libcoxkit.a
+
+nodist_pkgconfig_DATA += api/coxswain.pc
+
+include api/gen/local.mk

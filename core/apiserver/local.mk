@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
+core_libcoxcore_la_SOURCES +=

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+
+core_libcoxcore_la_SOURCES += \
+	%D%/arena.c %D%/arena.h \
+	%D%/clock.c %D%/clock.h \
+	%D%/error.c %D%/error.h \
+	%D%/log.c %D%/log.h

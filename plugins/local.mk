@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every plugin has a folder with its code, its local.mk and its man page.

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+
+check_PROGRAMS += tests/unit/kit
+TESTS += tests/unit/kit
+tests_unit_kit_SOURCES = %D%/kit.c
+tests_unit_kit_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_kit_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/base
+TESTS += tests/unit/base
+tests_unit_base_SOURCES = %D%/base.c
+tests_unit_base_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_base_LDADD = $(UNIT_LDADD)
