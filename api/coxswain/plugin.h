@@ -160,6 +160,28 @@ struct cox_call {
 	const char *trace_id;      /* the request's audit id; NULL: none */
 };
 
+/* Places descriptor `from` of the parent at number `to` in the child. */
+struct cox_spawn_fd {
+	int from;
+	int to;
+};
+
+/*
+ * A process to start. It begins with an empty signal mask, default signal
+ * dispositions, the environment listed here and the descriptors listed here,
+ * and nothing else of the parent; 0, 1 and 2 are /dev/null unless listed.
+ */
+struct cox_spawn {
+	uint32_t struct_size;
+	uint32_t flags;                 /* 0 */
+	const char *path;               /* absolute */
+	const char *const *argv;        /* ends with NULL */
+	const char *const *env;         /* KEY=value, ends with NULL; NULL: none */
+	const char *cwd;                /* NULL: "/" */
+	const struct cox_spawn_fd *fds; /* `to` at most once each */
+	size_t fd_count;
+};
+
 /*
  * What the host does for a plugin: a table, so that a plugin has no undefined
  * symbols. Valid from create() until destroy() returns. All functions may be
@@ -206,6 +228,15 @@ struct cox_host {
 	 */
 	void (*count)(void *context, const char *what, uint64_t add);
 	void (*gauge)(void *context, const char *what, int64_t value);
+
+	/*
+	 * Starts a process; the only way to do so, since a plain fork would
+	 * leak the daemon's sockets and signal mask into it. Returns once exec
+	 * has succeeded. `*pidfd` is the plugin's to wait on (poll, then
+	 * waitid(P_PIDFD)) and to close; `*pid` may be NULL. 0 or -1.
+	 */
+	int (*spawn)(void *context, const struct cox_spawn *what, int *pidfd, int32_t *pid,
+		     struct cox_error *err);
 };
 
 /*
