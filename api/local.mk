@@ -3,6 +3,8 @@
 
 coxincludedir = $(includedir)/coxswain
 coxinclude_HEADERS = \
+	%D%/coxswain/authenticator.h \
+	%D%/coxswain/authorizer.h \
 	%D%/coxswain/plugin.h \
 	%D%/coxswain/storage.h
 coxkitincludedir = $(includedir)/coxswain/kit

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every plugin has a folder with its code, its local.mk and its man page.
+
+include plugins/authorizer/alwaysallow/local.mk
+include plugins/authorizer/alwaysdeny/local.mk
