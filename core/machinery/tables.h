@@ -76,8 +76,7 @@ struct schema_field {
 /* schema_type.flags */
 #define SCHEMA_TYPE_ATOMIC 0x01u  /* apply replaces it whole */
 #define SCHEMA_TYPE_PRIVATE 0x02u /* not in the published OpenAPI documents */
-#define SCHEMA_TYPE_ANY_GROUP                                                                      \
-	0x04u /* has kind and apiVersion, in every group: options, WatchEvent */
+#define SCHEMA_TYPE_ANY_GROUP 0x04u /* options, WatchEvent: a kind of every group */
 
 struct schema_type {
 	uint32_t name;		       /* "core.v1.PodSpec"; types are sorted by it */

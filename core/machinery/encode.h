@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Canonical bytes: compact JSON, kind and apiVersion first, fields in the order
+ * of the tables, keys of maps sorted by bytes, and left out what the omit rules
+ * leave out. Equal objects have equal bytes.
+ */
+#ifndef COX_MACHINERY_ENCODE_H
+#define COX_MACHINERY_ENCODE_H
+
+#include "machinery/schema.h"
+#include "machinery/value.h"
+
+#include <coxswain/kit/buf.h>
+
+#define ENCODE_STORAGE 1u	    /* without metadata.resourceVersion and selfLink */
+#define ENCODE_NO_MANAGED_FIELDS 2u /* to compare two objects, their managers apart */
+
+/* `value` has been decoded against `type`. */
+void schema_encode(struct cox_buf *out, const struct schema *schema, const struct schema_type *type,
+		   const struct value *value, unsigned flags);
+
+#endif
