@@ -4,4 +4,5 @@ core_libcoxcore_la_SOURCES += \
 	%D%/arena.c %D%/arena.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/error.c %D%/error.h \
+	%D%/crash.h %D%/lock.h %D%/metrics.h %D%/notify.h %D%/spawn.h \
 	%D%/log.c %D%/log.h

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of locks. A thread that holds one may take only locks further down
+ * the list. Whoever adds a lock adds a line here. Nothing is held across a call
+ * into a plugin but the two locks that enforce the plugin's own thread model.
+ *
+ *  1  host   library->serial      one call at a time in a SERIAL plugin
+ *  2  host   plugin->one_call     one call at a time in a PER_INSTANCE one
+ *  3  host   registry.lock        the list of loaded libraries; held across
+ *                                 dlopen, never across a plugin's function
+ *  4  host   plugin->series_lock  the metrics that one plugin has made
+ *  5  base   metrics.lock         the list of series
+ *  6  base   ring.lock (log)      last of all
+ *
+ * 1 and 2 are never taken twice by one thread for the same plugin: host_enter
+ * ends the process rather than wait for itself.
+ */
+#ifndef COX_BASE_LOCK_H
+#define COX_BASE_LOCK_H
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A personality: one of the daemons that the executable can be. Each room of
+ * floor 5 defines one constant; main.c lists them. core/daemon.c does what all
+ * daemons have in common, and calls these functions.
+ */
+#ifndef COX_CONFIG_PERSONALITY_H
+#define COX_CONFIG_PERSONALITY_H
+
+#include "config/flags.h"
+
+struct host;
+
+/* What a personality is given; valid until stop() has returned. */
+struct daemon {
+	const struct personality *personality;
+	struct host *host;
+	const struct flag_set *flags;
+	void *config; /* the personality's struct, filled from its flags */
+	/* --plugin-option: "KIND/NAME:KEY=VALUE" */
+	const struct flag_list *plugin_options;
+	/* --allow-missing-plugins: "KIND/NAME" */
+	const struct flag_list *allow_missing;
+	void *state; /* the personality's own */
+};
+
+struct personality {
+	const char *name;	 /* "kube-apiserver" */
+	const char *description; /* one line for --help */
+	const struct flag *flags;
+	size_t flag_count;
+	size_t config_size;
+
+	/*
+	 * The files of a unit: DIR/config and DIR/<env_file>, and the keys that
+	 * its command line names, in that order.
+	 */
+	const char *env_file;
+	const char *const *env_keys; /* ends with NULL */
+
+	/* Checks that need several flags at once. May be NULL. */
+	int (*check)(struct daemon *daemon, struct cox_error *err);
+	/* Opens and configures the plugins; --check-config ends behind it. */
+	int (*prepare)(struct daemon *daemon, struct cox_error *err);
+	/* Gets plugins ready, starts them and the service; does not block. */
+	int (*start)(struct daemon *daemon, struct cox_error *err);
+	/* SIGHUP. `daemon->config` holds the new values. May be NULL. */
+	int (*reload)(struct daemon *daemon, struct cox_error *err);
+	/* Orderly end; also after a prepare or start that failed. */
+	void (*stop)(struct daemon *daemon);
+};
+
+/* Asks the daemon to stop, as SIGTERM does. Any thread. */
+void daemon_stop(void);
+
+#endif
