@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-core_libcoxcore_la_SOURCES +=
+core_libcoxcore_la_SOURCES += \
+	%D%/negotiate.c %D%/negotiate.h \
+	%D%/route.c %D%/route.h \
+	%D%/status.c %D%/status.h
