@@ -20,7 +20,7 @@ enum json_token {
 	JSON_OBJECT_END,
 	JSON_ARRAY_BEGIN,
 	JSON_ARRAY_END,
-	JSON_KEY,
+	JSON_KEY, /* the colon behind it is read too */
 	JSON_STRING,
 	JSON_NUMBER,
 	JSON_TRUE,
@@ -37,26 +37,32 @@ enum json_token {
 struct json_reader {
 	const char *data;
 	size_t size;
-	size_t at;       /* behind the last token */
-	size_t start;    /* of the last token, quotes included */
+	size_t at;    /* behind the last token */
+	size_t start; /* of the last token, quotes included */
 	const char *text;
 	size_t text_size;
 	bool escaped;
 	uint16_t depth;
 	uint8_t state;
-	const char *why; /* a constant, for JSON_BAD */
+	const char *why;		      /* a constant, for JSON_BAD */
 	uint64_t arrays[JSON_DEPTH_MAX / 64]; /* a bit a level: array or object */
 };
 
 void json_reader_init(struct json_reader *reader, const void *data, size_t size);
 enum json_token json_next(struct json_reader *reader);
-/* Behind a KEY or at a BEGIN just read: skips that value whole. 0 or -1. */
+/*
+ * Behind a KEY or at a BEGIN just read: skips that value whole, checking it as
+ * json_next does. `at` is behind it after. 0 or -1 (as JSON_BAD).
+ */
 int json_skip(struct json_reader *reader) COX_MUST_CHECK;
+/* After JSON_BAD: a BadRequest that says what is wrong where; returns -1. */
+int json_reader_error(const struct json_reader *reader, struct cox_error *err);
 /* `out` has at least `size` bytes; returns how many it used. */
 size_t json_unescape(const char *text, size_t size, char *out);
 
 /* A key that an object holds twice: told with the path of the second. */
 struct json_duplicates {
+	/* "spec.containers[0].name"; inner objects are told before outer ones */
 	void (*found)(struct json_duplicates *self, const char *path);
 };
 

@@ -8,8 +8,8 @@
  * Not for use by two threads at a time, except that a tree nobody changes may
  * be read by all.
  *
- * Objects with many members stay fast because lookups past 16 members go
- * through an index that is made at the first such lookup.
+ * Objects with many members stay fast: past 16 members an index is made when
+ * the tree is built or grows, never by a lookup, so that reading writes nothing.
  */
 #ifndef COX_MACHINERY_VALUE_H
 #define COX_MACHINERY_VALUE_H
@@ -40,7 +40,7 @@ struct value_member {
 };
 
 struct value {
-	uint8_t kind; /* enum value_kind */
+	uint8_t kind;	/* enum value_kind */
 	uint32_t count; /* items or members; bytes of a string or number */
 	union {
 		bool boolean;
@@ -52,8 +52,8 @@ struct value {
 		} array;
 		struct {
 			struct value_member *members;
+			struct value_index *index; /* NULL: none */
 			uint32_t capacity;
-			struct value_index *index; /* NULL: none yet */
 		} object;
 	};
 };
@@ -67,7 +67,11 @@ struct value *value_printf(struct arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 struct value *value_array(struct arena *arena);
 struct value *value_object(struct arena *arena);
+/* A number by its JSON text, which the caller has checked; copied. */
+struct value *value_number_n(struct arena *arena, const char *text, size_t size);
 struct value *value_copy(struct arena *arena, const struct value *value); /* deep */
+/* Makes an object of members that are in the arena; keys must be distinct. */
+struct value *value_object_of(struct arena *arena, struct value_member *members, uint32_t count);
 
 /*
  * Reading accepts NULL and the wrong kind: the answer is then NULL, "", 0 or
@@ -78,7 +82,7 @@ struct value *value_get_n(const struct value *object, const char *key, size_t si
 /* "metadata.labels" style; keys that contain a dot need value_get. */
 struct value *value_path(const struct value *object, const char *path);
 struct value *value_at(const struct value *array, size_t index);
-const char *value_text(const struct value *string);                    /* "" */
+const char *value_text(const struct value *string);			 /* "" */
 const char *value_get_text(const struct value *object, const char *key); /* "" */
 int64_t value_get_int(const struct value *object, const char *key, int64_t fallback);
 bool value_get_bool(const struct value *object, const char *key);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON Patch (RFC 6902) on value trees. At most JSONPATCH_OPERATIONS_MAX
+ * operations; what `copy` adds is bounded too, because copies of copies double.
+ */
+#ifndef COX_MACHINERY_JSONPATCH_H
+#define COX_MACHINERY_JSONPATCH_H
+
+#include "base/error.h"
+#include "machinery/value.h"
+
+enum {
+	JSONPATCH_OPERATIONS_MAX = 10000,
+	JSONPATCH_COPIED_MAX = 200000, /* values that copy operations may add in all */
+};
+
+/*
+ * Applies `patch`, an array of operations, to a tree that the caller owns, in
+ * place, and returns its root (which the patch may replace). Values of the
+ * patch are copied. On error the tree is half patched: drop it. BadRequest for
+ * a patch that is none, RequestEntityTooLarge for too many operations, Invalid
+ * for one that does not apply.
+ */
+struct value *jsonpatch_apply(struct arena *arena, struct value *document,
+			      const struct value *patch, struct cox_error *err) COX_MUST_CHECK;
+
+#endif
