@@ -3,6 +3,9 @@
 
 coxincludedir = $(includedir)/coxswain
 coxinclude_HEADERS = \
+	%D%/coxswain/cluster.h \
+	%D%/coxswain/controller.h \
+	%D%/coxswain/object.h \
 	%D%/coxswain/authenticator.h \
 	%D%/coxswain/authorizer.h \
 	%D%/coxswain/plugin.h \

@@ -64,6 +64,8 @@ extern "C" {
 struct cox_error;  /* host-owned: a Kubernetes Status in the making */
 struct cox_dump;   /* host-owned: receives key=value lines */
 struct cox_cancel; /* host-owned: see cox_host.cancelled */
+struct cox_objects; /* <coxswain/object.h> */
+struct cox_cluster; /* <coxswain/cluster.h> */
 
 /* A run of bytes that somebody else owns; not terminated by a zero byte. */
 struct cox_bytes {
@@ -237,6 +239,14 @@ struct cox_host {
 	 */
 	int (*spawn)(void *context, const struct cox_spawn *what, int *pidfd, int32_t *pid,
 		     struct cox_error *err);
+
+	/* Reading API objects; NULL for kinds that never see one (storage). */
+	const struct cox_objects *objects;
+	/*
+	 * The cluster under the plugin's own identity; NULL for kinds that
+	 * have none. A controller gets its own in setup().
+	 */
+	const struct cox_cluster *cluster;
 };
 
 /*
