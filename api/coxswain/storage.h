@@ -10,7 +10,11 @@
  * Revisions. One 64-bit sequence for the whole store, starting at 1; it only
  * grows, also across crashes, and no revision is ever given to two
  * transactions. A transaction that changes anything takes one revision, and
- * all its keys carry it. Revisions may be skipped.
+ * all its keys carry it. Revisions may be skipped. After a stop that was not
+ * clean, the store's revision is at least as high as any that was ever
+ * reported, so that no client comes back with one "from the future"; a watch
+ * after a revision whose relaxed writes may be gone fails with
+ * COX_REASON_EXPIRED, as does one after a revision from before a restore.
  *
  * Durability. A write with COX_DURABLE is on stable storage before its result
  * is reported. One with COX_RELAXED may be lost together with all relaxed
@@ -19,7 +23,9 @@
  * syncing a durable write also syncs the relaxed ones before it.
  *
  * Keys are bytes, 1 to 4,096 long, compared as unsigned bytes; values are
- * bytes, at most 16 MiB. Ranges are half open: start <= key < end.
+ * bytes, at most 16 MiB, possibly none. Ranges are half open: start <= key <
+ * end; an `end` of size 0 has no upper end, an `end` that is not after `start`
+ * is an empty range.
  */
 #ifndef COXSWAIN_STORAGE_H
 #define COXSWAIN_STORAGE_H
@@ -34,6 +40,8 @@ extern "C" {
 
 #define COX_STORAGE_KEY_MAX 4096u
 #define COX_STORAGE_VALUE_MAX (16u << 20)
+#define COX_STORAGE_TXN_CHANGES_MAX 4096u      /* puts and deletes */
+#define COX_STORAGE_TXN_BYTES_MAX (64u << 20)  /* keys and values together */
 
 /* What a store can do beyond the required operations. */
 enum cox_storage_capability {
@@ -41,7 +49,7 @@ enum cox_storage_capability {
 	COX_STORAGE_SHARED = 1 << 1,     /* other processes may write to it */
 	COX_STORAGE_AT_REVISION = 1 << 2,/* range at an older revision */
 	COX_STORAGE_TTL = 1 << 3,        /* ends keys by itself */
-	COX_STORAGE_PROGRESS = 1 << 4,   /* progress events are in order */
+	COX_STORAGE_PROGRESS = 1 << 4,   /* sends COX_EVENT_PROGRESS, promptly */
 	COX_STORAGE_SNAPSHOT = 1 << 5    /* snapshot operation present */
 };
 
@@ -66,7 +74,13 @@ struct cox_put {
 /*
  * One transaction: if every compare holds, all puts and deletes are done
  * under one new revision; else nothing is. A key occurs at most once among
- * puts and deletes. Deleting an absent key is no change and no error.
+ * puts and deletes. Deleting an absent key is no change and no error; a put is
+ * always a change, also with the bytes that are there. One that breaks a bound
+ * of this header fails alone, with COX_REASON_INVALID.
+ *
+ * A put sets the key's ttl anew: 0 takes an earlier one away. A key that ends
+ * by its ttl is deleted under a revision of its own, at most a few seconds
+ * late, never early, also if the store was closed at the time.
  */
 struct cox_txn {
 	const struct cox_compare *compares;
@@ -106,7 +120,7 @@ struct cox_txn_sink {
 /* Borrowed for the call of the sink. */
 struct cox_entry {
 	struct cox_bytes key;
-	struct cox_bytes value; /* data NULL with COX_RANGE_KEYS_ONLY */
+	struct cox_bytes value; /* {NULL, 0} with COX_RANGE_KEYS_ONLY */
 	uint64_t revision;      /* of this value */
 	uint32_t tag;
 	uint32_t reserved;
@@ -133,7 +147,8 @@ struct cox_range_sink {
 /* What range() tells besides the entries. */
 struct cox_range_result {
 	uint64_t revision; /* the entries are exactly the state at this one */
-	uint32_t more;     /* 1: stopped by the limit or by the sink */
+	uint32_t more;     /* 1: stopped by the limit or by the sink, and
+			    * there are keys behind the last entry */
 	uint32_t reserved;
 };
 
@@ -141,7 +156,9 @@ enum cox_watch_event_type {
 	COX_EVENT_PUT = 1,
 	COX_EVENT_DELETE = 2,  /* also a TTL that ran out; value is empty */
 	COX_EVENT_COMMIT = 3,  /* all events of `revision` were delivered */
-	COX_EVENT_PROGRESS = 4,/* everything up to `revision` was delivered */
+	COX_EVENT_PROGRESS = 4,/* everything up to `revision` was delivered:
+				* sent once the past is, and whenever the store
+				* has gone on without a change in the range */
 	COX_EVENT_LOST = 5     /* events are gone; `revision` is the oldest that
 				* a watch could still start from. The watch has
 				* ended; the host ranges again */
@@ -157,8 +174,10 @@ struct cox_watch_event {
 
 /*
  * Takes events: revisions in growing order, each ended by COX_EVENT_COMMIT.
- * Called from one thread at a time per watch. Must not be blocked by the
- * plugin's own locks in a way that stops submit().
+ * Revisions of COMMIT and PROGRESS never go back. Within a revision, keys come
+ * in the order of the transaction, puts first. Called from one thread at a time
+ * per watch, with no lock of the plugin held: a sink that blocks delays its own
+ * watch and nothing else. An event's bytes are borrowed for the call.
  */
 struct cox_watch_sink {
 	uint32_t struct_size;
@@ -192,7 +211,8 @@ struct cox_storage_ops {
 	/*
 	 * Entries in key order. An at_revision before the compact revision
 	 * fails with COX_REASON_EXPIRED, one in the future with
-	 * COX_REASON_TIMEOUT. Required.
+	 * COX_REASON_TIMEOUT, both before the first entry. No lock of the
+	 * plugin is held while the sink is called. Required.
 	 */
 	int (*range)(void *self, const struct cox_call *call, const struct cox_range *range,
 		     const struct cox_range_sink *sink, struct cox_range_result *result,
@@ -202,12 +222,17 @@ struct cox_storage_ops {
 	 * Streams every change of keys in the range with a revision greater
 	 * than `after`, the past ones first, and returns a handle at once.
 	 * Fails with COX_REASON_EXPIRED if `after` is before the compact
-	 * revision. Required.
+	 * revision, with COX_REASON_TIMEOUT if it is in the future. A watch
+	 * may cost a thread: few and broad ones are meant. Required.
 	 */
 	void *(*watch)(void *self, const struct cox_call *call, struct cox_bytes start,
 		       struct cox_bytes end, uint64_t after, const struct cox_watch_sink *sink,
 		       struct cox_error *err);
-	/* No event is delivered after it returned. Required. */
+	/*
+	 * No event is delivered after it returned. Called once for every
+	 * watch, also for one that has ended with COX_EVENT_LOST; never from
+	 * inside its sink. All watches are cancelled before stop. Required.
+	 */
 	void (*watch_cancel)(void *self, void *watch);
 
 	/* The newest revision that is in force; 0: cannot be told. Required. */
@@ -216,12 +241,20 @@ struct cox_storage_ops {
 	/*
 	 * Forgets history up to and including `revision`; live keys stay.
 	 * Ranges at and watches after an older revision are refused from now
-	 * on, watches under way get COX_EVENT_LOST if they need it. Required.
+	 * on (at and after `revision` itself they work), watches under way get
+	 * COX_EVENT_LOST if they need it. Compacting to less than was is no
+	 * change and no error, to a revision in the future COX_REASON_INVALID.
+	 * May take long; submit and range go on meanwhile. Required.
 	 */
 	int (*compact)(void *self, const struct cox_call *call, uint64_t revision,
 		       struct cox_error *err);
 
-	/* Writes a consistent copy into a new, empty directory. Optional. */
+	/*
+	 * Writes a consistent copy of the live keys into `directory` (absolute,
+	 * must not exist, its parent must). The copy is a store that the plugin
+	 * can be started on; its revisions then go on so far above those of the
+	 * copy that none is given twice. Optional.
+	 */
 	int (*snapshot)(void *self, const struct cox_call *call, const char *directory,
 			struct cox_error *err);
 
