@@ -5,4 +5,6 @@ core_libcoxcore_la_SOURCES += \
 	%D%/clock.c %D%/clock.h \
 	%D%/error.c %D%/error.h \
 	%D%/crash.h %D%/lock.h %D%/metrics.h %D%/notify.h %D%/spawn.h \
-	%D%/log.c %D%/log.h
+	%D%/log.c %D%/log.h \
+	%D%/bytes.c %D%/bytes.h \
+	%D%/ptree.h
