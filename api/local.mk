@@ -8,7 +8,9 @@ coxinclude_HEADERS = \
 	%D%/coxswain/object.h \
 	%D%/coxswain/authenticator.h \
 	%D%/coxswain/authorizer.h \
+	%D%/coxswain/network.h \
 	%D%/coxswain/plugin.h \
+	%D%/coxswain/runtime.h \
 	%D%/coxswain/storage.h
 coxkitincludedir = $(includedir)/coxswain/kit
 coxkitinclude_HEADERS = \
