@@ -17,6 +17,7 @@ coxkitinclude_HEADERS = \
 	%D%/coxswain/kit/alloc.h \
 	%D%/coxswain/kit/buf.h \
 	%D%/coxswain/kit/cleanup.h \
+	%D%/coxswain/kit/json.h \
 	%D%/coxswain/kit/map.h \
 	%D%/coxswain/kit/text.h \
 	%D%/coxswain/kit/vec.h
@@ -26,6 +27,7 @@ noinst_LTLIBRARIES += api/libcoxkit.la
 api_libcoxkit_la_SOURCES = \
 	%D%/kit/alloc.c \
 	%D%/kit/buf.c \
+	%D%/kit/json.c \
 	%D%/kit/map.c \
 	%D%/kit/text.c
 api_libcoxkit_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)

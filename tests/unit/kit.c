@@ -5,6 +5,7 @@
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/buf.h>
 #include <coxswain/kit/cleanup.h>
+#include <coxswain/kit/json.h>
 #include <coxswain/kit/map.h>
 #include <coxswain/kit/text.h>
 #include <coxswain/kit/vec.h>
@@ -37,8 +38,7 @@ static void test_json_string(void **state)
 
 	(void)state;
 	cox_buf_json_string(&buf, text, sizeof(text) - 1);
-	assert_string_equal(buf.data,
-			    "\"a\\\"\\\\\\n\\u0001\\u003cé\\u2028\\u0026\u2019\"");
+	assert_string_equal(buf.data, "\"a\\\"\\\\\\n\\u0001\\u003cé\\u2028\\u0026\u2019\"");
 }
 
 static void test_map(void **state)
@@ -150,9 +150,9 @@ static void test_durations(void **state)
 
 static void test_utf8(void **state)
 {
-	static const char *const bad[] = {"\x80",         "\xc0\x80",     "\xe0\x80\x80",
-					  "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3",
-					  "\xf0\x9f\x98", "\xff"};
+	static const char *const bad[] = {
+		"\x80", "\xc0\x80",	"\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+		"\xc3", "\xf0\x9f\x98", "\xff"};
 	size_t at = 99;
 
 	(void)state;
@@ -181,7 +181,7 @@ static void test_nearest(void **state)
 static void test_base64(void **state)
 {
 	static const char *const plain[] = {"", "f", "fo", "foo", "foob", "fooba", "foobar"};
-	static const char *const coded[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+	static const char *const coded[] = {"",		"Zg==",	    "Zm8=",    "Zm9v",
 					    "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
 	char text[32];
 	unsigned char bytes[32];
@@ -220,14 +220,43 @@ static void test_vec_and_steal(void **state)
 	free(taken);
 }
 
+static void test_json_writer(void **state)
+{
+	cox_autobuf buf = COX_BUF_INIT;
+	struct cox_json json = COX_JSON_INIT(&buf);
+
+	(void)state;
+	cox_json_object(&json, NULL);
+	cox_json_text(&json, "kind", "a\"b");
+	cox_json_text_set(&json, "empty", "");
+	cox_json_array(&json, "args");
+	cox_json_int(&json, NULL, -5);
+	cox_json_bool(&json, NULL, true);
+	cox_json_object(&json, NULL);
+	cox_json_end(&json);
+	cox_json_array(&json, NULL);
+	cox_json_end(&json);
+	cox_json_end(&json);
+	cox_json_null(&json, "none");
+	cox_json_text(&json, "also", NULL);
+	cox_json_raw(&json, "raw", "[1]", 3);
+	cox_json_end(&json);
+	assert_string_equal(buf.data, "{\"kind\":\"a\\\"b\",\"args\":[-5,true,{},[]],\"none\":null,"
+				      "\"also\":null,\"raw\":[1]}");
+	cox_buf_clear(&buf);
+	cox_json_text_n(&json, NULL, "rooted", 4);
+	assert_string_equal(buf.data, "\"root\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_buf),       cmocka_unit_test(test_json_string),
-		cmocka_unit_test(test_map),       cmocka_unit_test(test_siphash),
-		cmocka_unit_test(test_numbers),   cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_utf8),      cmocka_unit_test(test_nearest),
-		cmocka_unit_test(test_base64),    cmocka_unit_test(test_vec_and_steal),
+		cmocka_unit_test(test_buf),	    cmocka_unit_test(test_json_string),
+		cmocka_unit_test(test_map),	    cmocka_unit_test(test_siphash),
+		cmocka_unit_test(test_numbers),	    cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_utf8),	    cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_base64),	    cmocka_unit_test(test_vec_and_steal),
+		cmocka_unit_test(test_json_writer),
 	};
 
 	return cmocka_run_group_tests_name("kit", tests, NULL, NULL);
