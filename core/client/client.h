@@ -13,6 +13,7 @@
 #ifndef COX_CLIENT_CLIENT_H
 #define COX_CLIENT_CLIENT_H
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 #include <coxswain/kit/buf.h>
@@ -21,12 +22,12 @@
 enum client_verb {
 	CLIENT_GET = 1,
 	CLIENT_LIST,
-	CLIENT_CREATE,            /* POST */
-	CLIENT_UPDATE,            /* PUT */
-	CLIENT_PATCH,             /* content_type says which kind of patch */
-	CLIENT_DELETE,            /* body: DeleteOptions, or none */
+	CLIENT_CREATE,		  /* POST */
+	CLIENT_UPDATE,		  /* PUT */
+	CLIENT_PATCH,		  /* content_type says which kind of patch */
+	CLIENT_DELETE,		  /* body: DeleteOptions, or none */
 	CLIENT_DELETE_COLLECTION, /* of what the selectors match */
-	CLIENT_WATCH              /* with client_watch_open only */
+	CLIENT_WATCH		  /* with client_watch_open only */
 };
 
 #define CLIENT_JSON "application/json"
@@ -46,27 +47,30 @@ struct client_request {
 	enum client_verb verb;
 	const char *group; /* "" or NULL: core */
 	const char *version;
-	const char *resource;    /* plural; NULL: `path` is used */
-	const char *namespace;   /* NULL: cluster-wide, or all namespaces */
-	const char *name;        /* NULL for list, create, watch, collections */
+	const char *resource;	 /* plural; NULL: `path` is used */
+	const char *namespace;	 /* NULL: cluster-wide, or all namespaces */
+	const char *name;	 /* NULL for list, create, watch, collections */
 	const char *subresource; /* "status", "scale", "binding", … */
-	const char *path;        /* "/version", "/openapi/v2", … for non-resources */
+	const char *path;	 /* "/version", "/openapi/v2", … for non-resources */
 	const struct client_option *options;
 	size_t option_count;
 	const void *body;
 	size_t body_size;
 	const char *content_type; /* NULL: application/json */
-	const char *accept;       /* NULL: application/json */
-	uint64_t deadline;        /* clock_monotonic() nanoseconds; 0: 60 s from now */
+	const char *accept;	  /* NULL: application/json */
+	uint64_t deadline;	  /* clock_monotonic() nanoseconds; 0: 60 s from now */
 };
 
 struct client_answer {
-	int code;            /* HTTP status code; 0: no answer came */
+	int code;	     /* HTTP status code; 0: no answer came */
 	struct cox_buf body; /* bounded to CLIENT_ANSWER_MAX */
 	char *content_type;  /* NULL: not said */
 };
 
-#define CLIENT_ANSWER_INIT {0, COX_BUF_INIT, NULL}
+#define CLIENT_ANSWER_INIT                                                                         \
+	{                                                                                          \
+		0, COX_BUF_INIT, NULL                                                              \
+	}
 #define CLIENT_ANSWER_MAX ((size_t)256 << 20)
 #define CLIENT_EVENT_MAX ((size_t)16 << 20)
 #define CLIENT_DEFAULT_TIMEOUT (60 * UINT64_C(1000000000))
@@ -74,12 +78,7 @@ struct client_answer {
 void client_answer_clear(struct client_answer *answer);
 #define cox_autoanswer __attribute__((cleanup(client_answer_clear))) struct client_answer
 
-enum client_event_type {
-	CLIENT_ADDED = 1,
-	CLIENT_MODIFIED,
-	CLIENT_DELETED,
-	CLIENT_BOOKMARK
-};
+enum client_event_type { CLIENT_ADDED = 1, CLIENT_MODIFIED, CLIENT_DELETED, CLIENT_BOOKMARK };
 
 /*
  * The two ends of a watch, called in order from one thread at a time. `ended`
@@ -88,7 +87,8 @@ enum client_event_type {
  * arrives as `ended` with its Status in `why`.
  */
 struct client_watcher {
-	void (*event)(void *context, enum client_event_type type, struct cox_bytes object);
+	/* `object` is borrowed: bytes_ref to keep it without a copy. */
+	void (*event)(void *context, enum client_event_type type, struct bytes *object);
 	void (*ended)(void *context, const struct cox_error *why);
 };
 
@@ -130,7 +130,7 @@ struct client_identity {
 
 struct client_local_event {
 	enum client_event_type type;
-	struct cox_bytes object; /* borrowed until the next call for this watch */
+	struct bytes *object; /* borrowed until the next call for this watch */
 };
 
 /*
@@ -174,10 +174,10 @@ struct client_http_config {
 	const char *key_data;
 	const char *token;
 	const char *token_file; /* read again when it changes; wins over token */
-	const char *username;   /* basic authentication */
+	const char *username;	/* basic authentication */
 	const char *password;
 	const char *tls_server_name; /* the name the certificate must carry */
-	const char *namespace;       /* of the kubeconfig context; for callers */
+	const char *namespace;	     /* of the kubeconfig context; for callers */
 	const char *user_agent;
 	bool insecure; /* do not verify the server's certificate */
 };

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
 core_libcoxcore_la_SOURCES += \
-	%D%/client.h
+	%D%/client.c %D%/client.h \
+	%D%/local.c \
+	%D%/transport.h
