@@ -5,7 +5,7 @@
  * lock. Any thread.
  *
  * `labels` is the part between the braces, already escaped: build it with
- * metrics_label, or NULL for none. `name`, `help` and `bounds` must stay.
+ * metrics_label, or NULL for none. `bounds` must stay.
  */
 #ifndef COX_BASE_METRICS_H
 #define COX_BASE_METRICS_H

@@ -32,6 +32,7 @@
 
 #include <coxswain/kit/buf.h>
 #include <coxswain/plugin.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 struct host;	    /* what one daemon opens its plugins with */
@@ -70,13 +71,14 @@ const void *host_ops(const struct host_plugin *plugin); /* struct cox_KIND_ops *
 const char *host_kind(const struct host_plugin *plugin);
 const char *host_name(const struct host_plugin *plugin);
 
-/* Narrows the thread model; a wider one than declared is refused. */
+/* Narrows the thread model, before host_get_ready; a wider one is refused. */
 int host_limit_threads(struct host_plugin *plugin, enum cox_thread_model model,
 		       struct cox_error *err) COX_MUST_CHECK;
 
 /* One call, on the stack of the thread that makes it. */
 struct host_call {
 	struct host_plugin *plugin;
+	pthread_mutex_t *lock; /* NULL: the plugin is PARALLEL */
 	struct host_call *outer;
 };
 
