@@ -9,17 +9,18 @@
 
 #include <coxswain/authenticator.h>
 #include <coxswain/authorizer.h>
+#include <coxswain/controller.h>
+#include <coxswain/kit/buf.h>
+#include <coxswain/network.h>
+#include <coxswain/runtime.h>
 #include <coxswain/storage.h>
+#include <pthread.h>
 #include <string.h>
 
-#define REQUIRED(kind, op)                                                                         \
-	{                                                                                          \
-#op, offsetof(struct cox_##kind##_ops, op), true                                   \
-	}
-#define OPTIONAL(kind, op)                                                                         \
-	{                                                                                          \
-#op, offsetof(struct cox_##kind##_ops, op), false                                  \
-	}
+/* clang-format off */
+#define REQUIRED(kind, op) {#op, offsetof(struct cox_##kind##_ops, op), true}
+#define OPTIONAL(kind, op) {#op, offsetof(struct cox_##kind##_ops, op), false}
+/* clang-format on */
 
 static const struct host_op storage_ops[] = {
 	REQUIRED(storage, capabilities), REQUIRED(storage, submit),
@@ -41,6 +42,50 @@ static const struct host_op authorizer_ops[] = {
 static const char *const authorizer_known[] = {"AlwaysAllow", "AlwaysDeny", "ABAC", "RBAC",
 					       "Node",	      "Webhook",    NULL};
 
+static const struct host_op controller_ops[] = {
+	REQUIRED(controller, setup),
+	REQUIRED(controller, reconcile),
+};
+static const char *const controller_known[] = {"replication", "endpoints",	"node",
+					       "namespace",   "serviceaccount", NULL};
+
+static const struct host_op network_ops[] = {
+	REQUIRED(network, status),    OPTIONAL(network, set_pod_cidrs),
+	REQUIRED(network, set_up),    REQUIRED(network, tear_down),
+	REQUIRED(network, addresses), REQUIRED(network, reconcile),
+};
+static const char *const network_known[] = {"bridge", "cni", "none", NULL};
+
+static const struct host_op runtime_ops[] = {
+	REQUIRED(runtime, version),
+	REQUIRED(runtime, status),
+	REQUIRED(runtime, sandbox_run),
+	REQUIRED(runtime, sandbox_stop),
+	REQUIRED(runtime, sandbox_remove),
+	REQUIRED(runtime, sandbox_list),
+	REQUIRED(runtime, container_create),
+	REQUIRED(runtime, container_start),
+	REQUIRED(runtime, container_stop),
+	REQUIRED(runtime, container_remove),
+	REQUIRED(runtime, container_list),
+	REQUIRED(runtime, container_stats),
+	REQUIRED(runtime, container_update),
+	REQUIRED(runtime, container_reopen_log),
+	REQUIRED(runtime, exec),
+	REQUIRED(runtime, exec_sync),
+	REQUIRED(runtime, attach),
+	REQUIRED(runtime, port_forward),
+	REQUIRED(runtime, image_list),
+	REQUIRED(runtime, image_status),
+	REQUIRED(runtime, image_pull),
+	REQUIRED(runtime, image_remove),
+	REQUIRED(runtime, image_import),
+	REQUIRED(runtime, image_filesystem),
+	REQUIRED(runtime, watch),
+	REQUIRED(runtime, watch_cancel),
+};
+static const char *const runtime_known[] = {"oci", "docker", "cri", "hollow", NULL};
+
 #define KIND(kind, abi)                                                                            \
 	{                                                                                          \
 #kind, abi, sizeof(struct cox_##kind##_ops), kind##_ops,                           \
@@ -51,6 +96,9 @@ static const char *const authorizer_known[] = {"AlwaysAllow", "AlwaysDeny", "ABA
 			       sizeof(struct cox_##kind##_ops),                                    \
 		       "list every operation of " #kind)
 
+ALL_LISTED(controller);
+ALL_LISTED(network);
+ALL_LISTED(runtime);
 ALL_LISTED(storage);
 ALL_LISTED(authenticator);
 ALL_LISTED(authorizer);
@@ -58,6 +106,9 @@ ALL_LISTED(authorizer);
 static const struct host_kind kinds[] = {
 	KIND(authenticator, COX_AUTHENTICATOR_OPS_ABI),
 	KIND(authorizer, COX_AUTHORIZER_OPS_ABI),
+	KIND(controller, COX_CONTROLLER_OPS_ABI),
+	KIND(network, COX_NETWORK_OPS_ABI),
+	KIND(runtime, COX_RUNTIME_OPS_ABI),
 	KIND(storage, COX_STORAGE_OPS_ABI),
 };
 
@@ -69,7 +120,21 @@ const struct host_kind *host_kind_find(const char *name)
 	return NULL;
 }
 
+static char *joined_names;
+
+static void join_names(void)
+{
+	struct cox_buf names = COX_BUF_INIT;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		cox_buf_printf(&names, "%s%s", i ? ", " : "", kinds[i].name);
+	joined_names = cox_buf_steal(&names);
+}
+
 const char *host_kind_names(void)
 {
-	return "authenticator, authorizer, storage";
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, join_names);
+	return joined_names;
 }
