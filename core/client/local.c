@@ -95,8 +95,8 @@ static void local_wake(void *waker)
 	local_queue(local, watch);
 }
 
-/* Delivers some events; true: there may be more. */
-static bool local_drain(struct local_client *local, struct local_watch *watch)
+/* Delivers some events: 1 if there may be more, 0 if not now, -1 at the end. */
+static int local_drain(struct local_client *local, struct local_watch *watch)
 {
 	for (int i = 0; i < TURN_EVENTS; i++) {
 		struct client_local_event event = {0};
@@ -105,15 +105,14 @@ static bool local_drain(struct local_client *local, struct local_watch *watch)
 			local->server.watch_next(local->server.server, watch->handle, &event, &why);
 
 		if (got == 0)
-			return false;
+			return 0;
 		if (got < 0) {
-			watch->ended = true;
 			watch->watcher.ended(watch->context, &why);
-			return false;
+			return -1;
 		}
 		watch->watcher.event(watch->context, event.type, event.object);
 	}
-	return true;
+	return 1;
 }
 
 static void *local_pump(void *argument)
@@ -123,7 +122,7 @@ static void *local_pump(void *argument)
 	pthread_mutex_lock(&local->mutex);
 	while (!local->stopping) {
 		struct local_watch *watch = local->woken;
-		bool more;
+		int more;
 
 		if (!watch) {
 			pthread_cond_wait(&local->changed, &local->mutex);
@@ -135,8 +134,12 @@ static void *local_pump(void *argument)
 		more = local_drain(local, watch);
 		pthread_mutex_lock(&local->mutex);
 		local->running = NULL;
-		if (more)
+		if (more < 0) {
+			watch->ended = true;
+			local_unqueue(local, watch);
+		} else if (more) {
 			local_queue(local, watch);
+		}
 		pthread_cond_broadcast(&local->changed);
 	}
 	pthread_mutex_unlock(&local->mutex);

@@ -11,3 +11,9 @@ TESTS += tests/unit/base
 tests_unit_base_SOURCES = %D%/base.c
 tests_unit_base_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_base_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/queue
+TESTS += tests/unit/queue
+tests_unit_queue_SOURCES = %D%/queue.c
+tests_unit_queue_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_queue_LDADD = $(UNIT_LDADD)
