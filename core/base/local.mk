@@ -4,6 +4,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/arena.c %D%/arena.h \
 	%D%/bytes.c %D%/bytes.h \
 	%D%/cancel.h \
+	%D%/character.c %D%/character.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/crash.c %D%/crash.h \
 	%D%/error.c %D%/error.h \

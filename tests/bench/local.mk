@@ -1,1 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+# make bench: builds and runs every benchmark; their lines are for reading.
+
+BENCHES =
+EXTRA_PROGRAMS =
+bench: $(BENCHES)
+	@for one in $(BENCHES); do ./$$one || exit 1; done
+.PHONY: bench
+
+BENCHES += tests/bench/json
+EXTRA_PROGRAMS += tests/bench/json
+tests_bench_json_SOURCES = %D%/json.c %D%/pod.h
+tests_bench_json_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_bench_json_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)

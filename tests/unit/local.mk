@@ -17,3 +17,15 @@ TESTS += tests/unit/queue
 tests_unit_queue_SOURCES = %D%/queue.c
 tests_unit_queue_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_queue_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/value
+TESTS += tests/unit/value
+tests_unit_value_SOURCES = %D%/value.c
+tests_unit_value_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_value_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/json
+TESTS += tests/unit/json
+tests_unit_json_SOURCES = %D%/json.c
+tests_unit_json_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_json_LDADD = $(UNIT_LDADD)
