@@ -61,11 +61,13 @@ const struct schema_field *schema_field_numbered(const struct schema *schema,
 						 const struct schema_type *type,
 						 const uint8_t *path, unsigned depth,
 						 uint32_t number, bool *embedded);
-/* The type of a SCHEMA_OBJECT field, or of its elements; NULL: none. */
+/* The type of a SCHEMA_OBJECT field, or of its elements if those are objects; else NULL. */
 static inline const struct schema_type *schema_field_type(const struct schema *schema,
 							  const struct schema_field *field)
 {
-	return field->type ? &schema->types[field->type - 1] : NULL;
+	if (field->kind != SCHEMA_OBJECT && field->element != SCHEMA_OBJECT)
+		return NULL;
+	return &schema->types[field->type - 1];
 }
 
 /* By group, version and plural ("", "v1", "pods"). NULL: none. */

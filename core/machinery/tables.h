@@ -54,7 +54,7 @@ enum schema_list_type {
 
 struct schema_field {
 	uint32_t name;
-	uint32_t type; /* index of the type + 1, for SCHEMA_OBJECT; else 0 */
+	uint32_t type; /* index of the type + 1; 0: a plain one. See schema_field_type */
 	uint32_t description;
 	uint32_t enumeration; /* list; 0: open */
 	uint32_t merge_key;
