@@ -10,3 +10,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/selector.h \
 	%D%/value.c %D%/value.h \
 	%D%/yaml.h
+
+# Schema: tables made of the YAML of api/, and what walks over them.
+core_libcoxcore_la_SOURCES += %D%/schema.c %D%/schema.h %D%/tables.h
+nodist_core_libcoxcore_la_SOURCES += api/gen/schema_tables.c
