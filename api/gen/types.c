@@ -277,7 +277,8 @@ static void field_build(struct gen *gen, struct source *source, const char *name
 	field.map_keys = pool_sequence(gen, source, source_get(source, body, "keys"));
 	if ((field.list_type == SCHEMA_LIST_MAP) != (field.map_keys != 0))
 		source_fail(source, body, "\"list: map\" and \"keys\" go together");
-	if ((field.list_type || field.merge_key) && field.kind != SCHEMA_ARRAY)
+	if ((field.list_type || field.merge_key) && field.kind != SCHEMA_ARRAY &&
+	    field.kind != SCHEMA_BYTES)
 		source_fail(source, body, "field %s is no list", name);
 	field.enumeration = pool_sequence(gen, source, source_get(source, body, "enum"));
 	if ((node = source_get(source, body, "format")))
