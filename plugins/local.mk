@@ -3,3 +3,6 @@
 
 include plugins/authorizer/alwaysallow/local.mk
 include plugins/authorizer/alwaysdeny/local.mk
+
+include plugins/storage/common/local.mk
+include plugins/storage/memory/local.mk

@@ -7,7 +7,7 @@
  * fed by its event stream and by nothing else, whether the plugin keeps the
  * data in this process or in a server that several hosts share.
  *
- * Revisions. One 64-bit sequence for the whole store, starting at 1; it only
+ * Revisions. One 64-bit sequence for the whole store, never 0; it only
  * grows, also across crashes, and no revision is ever given to two
  * transactions. A transaction that changes anything takes one revision, and
  * all its keys carry it. Revisions may be skipped. After a stop that was not

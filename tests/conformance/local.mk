@@ -1,1 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
+# One suite a kind, run on every plugin of that kind.
+
+include tests/conformance/storage/local.mk

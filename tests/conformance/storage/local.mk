@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# Plays the host, so it links nothing of the core.
+
+storage_suite_sources = %D%/suite.c %D%/harness.c %D%/harness.h
+STORAGE_TEST_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/api $(CMOCKA_CFLAGS)
+STORAGE_TEST_LDADD = api/libcoxkit.la $(CMOCKA_LIBS) -ldl -lpthread
+
+if CMOCKA
+if PLUGIN_STORAGE_MEMORY
+check_PROGRAMS += tests/conformance/storage/memory
+TESTS += tests/conformance/storage/memory
+tests_conformance_storage_memory_SOURCES = $(storage_suite_sources)
+tests_conformance_storage_memory_CPPFLAGS = $(STORAGE_TEST_CPPFLAGS) \
+	-DSTORAGE_PLUGIN_NAME='"memory"'
+tests_conformance_storage_memory_LDADD = $(STORAGE_TEST_LDADD)
+endif
+endif
