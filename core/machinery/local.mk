@@ -6,7 +6,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/jsonpatch.h \
 	%D%/mergepatch.h \
 	%D%/object.c %D%/object.h \
-	%D%/quantity.h \
+	%D%/quantity.c %D%/quantity.h \
 	%D%/selector.h \
 	%D%/value.c %D%/value.h \
 	%D%/yaml.h

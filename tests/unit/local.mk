@@ -29,3 +29,9 @@ TESTS += tests/unit/json
 tests_unit_json_SOURCES = %D%/json.c
 tests_unit_json_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_json_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/quantity
+TESTS += tests/unit/quantity
+tests_unit_quantity_SOURCES = %D%/quantity.c
+tests_unit_quantity_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_quantity_LDADD = $(UNIT_LDADD)
