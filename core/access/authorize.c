@@ -13,6 +13,7 @@
 struct authorizers {
 	atomic_uint references;
 	COX_VEC(struct host_plugin *) plugins;
+	bool slow; /* one of them may block */
 };
 
 struct authorizers *authorizers_new(void)
@@ -23,9 +24,15 @@ struct authorizers *authorizers_new(void)
 	return chain;
 }
 
-void authorizers_add(struct authorizers *chain, struct host_plugin *plugin)
+void authorizers_add(struct authorizers *chain, struct host_plugin *plugin, bool fast)
 {
 	cox_vec_push(&chain->plugins, plugin);
+	chain->slow |= !fast;
+}
+
+bool authorizers_are_fast(const struct authorizers *chain)
+{
+	return !chain->slow;
 }
 
 struct authorizers *authorizers_ref(struct authorizers *chain)

@@ -10,12 +10,16 @@
 
 #include <coxswain/authorizer.h>
 #include <coxswain/kit/buf.h>
+#include <stdbool.h>
 
 struct host_plugin;
 struct authorizers;
 
 struct authorizers *authorizers_new(void);
-void authorizers_add(struct authorizers *chain, struct host_plugin *plugin);
+/* `fast`: its operations do no I/O and take no lock for long. Takes the plugin over. */
+void authorizers_add(struct authorizers *chain, struct host_plugin *plugin, bool fast);
+/* Whether all are: the chain may then be asked on a thread that must not block. */
+bool authorizers_are_fast(const struct authorizers *chain);
 struct authorizers *authorizers_ref(struct authorizers *chain);
 void authorizers_unref(struct authorizers *chain);
 

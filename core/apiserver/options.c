@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *param_get(const struct api_param *params, size_t count, const char *name)
+const char *param_get(const struct http_parameter *params, size_t count, const char *name)
 {
 	for (size_t i = count; i-- > 0;)
 		if (strcmp(params[i].name, name) == 0)
@@ -19,7 +19,7 @@ const char *param_get(const struct api_param *params, size_t count, const char *
 	return NULL;
 }
 
-int param_bool(const struct api_param *params, size_t count, const char *name, bool *value,
+int param_bool(const struct http_parameter *params, size_t count, const char *name, bool *value,
 	       bool *given, struct cox_error *err)
 {
 	static const char *const yes[] = {"", "1", "t", "T", "TRUE", "true", "True"};
@@ -44,7 +44,7 @@ int param_bool(const struct api_param *params, size_t count, const char *name, b
 			 "query parameter %s: \"%s\" is neither true nor false", name, text);
 }
 
-int param_int(const struct api_param *params, size_t count, const char *name, int64_t *value,
+int param_int(const struct http_parameter *params, size_t count, const char *name, int64_t *value,
 	      bool *given, struct cox_error *err)
 {
 	const char *text = param_get(params, count, name);
@@ -162,7 +162,7 @@ void list_options_clear(struct list_options *options)
 	options->fields = NULL;
 }
 
-static int parse_selectors(const struct api_param *params, size_t count,
+static int parse_selectors(const struct http_parameter *params, size_t count,
 			   struct list_options *options, struct cox_error *err)
 {
 	const char *text = param_get(params, count, "labelSelector");
@@ -183,7 +183,7 @@ static int parse_selectors(const struct api_param *params, size_t count,
 	return 0;
 }
 
-int list_options_parse(const struct api_param *params, size_t count, bool watch,
+int list_options_parse(const struct http_parameter *params, size_t count, bool watch,
 		       struct list_options *options, struct cox_error *err)
 {
 	const char *text;
@@ -249,7 +249,7 @@ static int parse_validation(const char *text, enum field_validation *validation,
 	return 0;
 }
 
-int write_options_parse(const struct api_param *params, size_t count,
+int write_options_parse(const struct http_parameter *params, size_t count,
 			struct write_options *options, struct cox_error *err)
 {
 	const char *manager = param_get(params, count, "fieldManager");
@@ -311,7 +311,7 @@ static int read_delete_body(const struct value *body, struct delete_options *opt
 	return 0;
 }
 
-int delete_options_parse(const struct api_param *params, size_t count, const struct value *body,
+int delete_options_parse(const struct http_parameter *params, size_t count, const struct value *body,
 			 struct delete_options *options, struct cox_error *err)
 {
 	bool orphan = false, orphan_set = false, grace_given = false, given = false;

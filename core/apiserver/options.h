@@ -11,15 +11,10 @@
 #include "base/error.h"
 #include "machinery/selector.h"
 #include "machinery/value.h"
+#include "net/http.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* One decoded query parameter; names may come more than once. */
-struct api_param {
-	const char *name;
-	const char *value;
-};
 
 enum version_match {
 	MATCH_UNSET = 0,
@@ -46,7 +41,7 @@ struct list_options {
 
 void list_options_clear(struct list_options *options);
 /* `watch` is the verb's, also for the old path form. */
-int list_options_parse(const struct api_param *params, size_t count, bool watch,
+int list_options_parse(const struct http_parameter *params, size_t count, bool watch,
 		       struct list_options *options, struct cox_error *err) COX_MUST_CHECK;
 
 enum field_validation {
@@ -64,7 +59,7 @@ struct write_options {
 	const char *manager; /* fieldManager; "" if not sent */
 };
 
-int write_options_parse(const struct api_param *params, size_t count,
+int write_options_parse(const struct http_parameter *params, size_t count,
 			struct write_options *options, struct cox_error *err) COX_MUST_CHECK;
 
 enum propagation {
@@ -85,18 +80,18 @@ struct delete_options {
 };
 
 /* `body` is a decoded DeleteOptions, or NULL; parameters win over it. */
-int delete_options_parse(const struct api_param *params, size_t count, const struct value *body,
+int delete_options_parse(const struct http_parameter *params, size_t count, const struct value *body,
 			 struct delete_options *options, struct cox_error *err) COX_MUST_CHECK;
 
 /* A resourceVersion as clients send it back: decimal, or "" and "0". */
 int version_parse(const char *text, uint64_t *version, struct cox_error *err) COX_MUST_CHECK;
 
 /* The last value of that name, or NULL. */
-const char *param_get(const struct api_param *params, size_t count, const char *name);
+const char *param_get(const struct http_parameter *params, size_t count, const char *name);
 /* As the API reads booleans in queries: 1 t T TRUE true True and their opposites; "" is true. */
-int param_bool(const struct api_param *params, size_t count, const char *name, bool *value,
+int param_bool(const struct http_parameter *params, size_t count, const char *name, bool *value,
 	       bool *given, struct cox_error *err) COX_MUST_CHECK;
-int param_int(const struct api_param *params, size_t count, const char *name, int64_t *value,
+int param_int(const struct http_parameter *params, size_t count, const char *name, int64_t *value,
 	      bool *given, struct cox_error *err) COX_MUST_CHECK;
 
 /*

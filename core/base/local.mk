@@ -14,4 +14,5 @@ core_libcoxcore_la_SOURCES += \
 	%D%/notify.c %D%/notify.h \
 	%D%/ptree.h \
 	%D%/spawn.c %D%/spawn.h \
+	%D%/uuid.c %D%/uuid.h \
 	%D%/workers.c %D%/workers.h

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a permitted request to the part that does it. */
+#ifndef COX_APISERVER_DISPATCH_H
+#define COX_APISERVER_DISPATCH_H
+
+#include "apiserver/call.h"
+
+/* A request with a resource in its path. */
+void dispatch_resource(struct api_call *call);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which objects a list, watch or delete of a collection is about: selectors,
+ * namespace and name, resolved once against the kind's table and the store's
+ * indexes. Never changed after; any thread may match with it.
+ */
+#ifndef COX_APISERVER_SELECT_H
+#define COX_APISERVER_SELECT_H
+
+#include "apiserver/call.h"
+#include "store/snapshot.h"
+
+enum { SELECT_FIELDS_MAX = 32 };
+
+struct field_test {
+	int index;	   /* of the store's field; -1: compares with "" */
+	const char *value; /* lives in the field selector */
+	bool not_equal;
+};
+
+struct selection {
+	struct label_selector *labels; /* NULL: everything */
+	struct field_selector *fields;
+	struct field_test tests[SELECT_FIELDS_MAX];
+	size_t test_count;
+	char *namespace_; /* "" for all */
+	struct store_scope scope;
+};
+
+/*
+ * Takes the selectors out of the call's options. BadRequest for a field that
+ * the kind does not know.
+ */
+struct selection *selection_new(struct api_call *call, struct cox_error *err);
+void selection_free(struct selection *selection); /* NULL is fine */
+
+/* Of an entry in the selection's scope. */
+bool selection_matches(const struct selection *selection, const struct store_entry *entry);
+/* Whether every entry of the scope matches. */
+bool selection_is_scope(const struct selection *selection);
+
+#endif

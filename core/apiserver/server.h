@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The API server as its parts see it: what one running server consists of. It
+ * is assembled by assemble.c and not changed while it serves, except for the
+ * chains, which a reload swaps whole.
+ */
+#ifndef COX_APISERVER_SERVER_H
+#define COX_APISERVER_SERVER_H
+
+#include "access/authenticate.h"
+#include "access/authorize.h"
+#include "base/workers.h"
+#include "machinery/schema.h"
+#include "net/http.h"
+#include "store/forms.h"
+#include "store/store.h"
+
+#include <coxswain/kit/map.h>
+#include <pthread.h>
+
+struct admission;
+struct allocators;
+struct strategy;
+struct watch_hub;
+
+/* One group, version and plural that is served. Lives as long as the server. */
+struct api_resource {
+	struct apiserver *server;
+	const struct schema_resource *row;
+	const struct schema_type *type;
+	const char *group, *version, *name, *kind;
+	bool namespaced;
+	/*
+	 * The stored form; the same row and type unless this is a view of
+	 * another version's collection. NULL collection: never stored.
+	 */
+	const struct schema_resource *stored_row;
+	const struct schema_type *stored_type;
+	struct store_collection *collection;
+	struct store_decoder decoder;
+	const struct strategy *strategy; /* never NULL */
+};
+
+/* Who may do what: counted, so that a request keeps what it began with. */
+struct api_chains {
+	atomic_uint references;
+	struct authenticators *authenticators;
+	struct authorizers *authorizers;
+	struct admission *admission;
+};
+
+struct apiserver {
+	const struct schema *schema;
+	struct store *store;
+	struct store_forms *forms;
+	struct workers *workers;
+	struct watch_hub *watches;
+	struct allocators *allocators;
+
+	struct api_resource *resources; /* in discovery's order */
+	size_t resource_count;
+	struct cox_map resource_map; /* "group/version/plural" */
+
+	pthread_mutex_t chains_lock;
+	struct api_chains *chains;
+
+	/* How long a watch without timeoutSeconds lasts, at least. */
+	uint64_t min_watch_seconds;
+	/* Extra lines of /readyz and /livez. */
+	atomic_bool ready;
+	atomic_bool stopping;
+	const char *external_hostname; /* --external-hostname; "" */
+	char etag[40]; /* of documents that change only with the program */
+};
+
+/* NULL: not served. */
+struct api_resource *apiserver_resource(struct apiserver *server, const char *group,
+					const char *version, const char *name);
+/* The resource that stores objects of that group and plural, in any version. */
+struct api_resource *apiserver_stored(struct apiserver *server, const char *group,
+				      const char *name);
+
+/* The chains in force; release with api_chains_unref. */
+struct api_chains *apiserver_chains(struct apiserver *server);
+void apiserver_swap_chains(struct apiserver *server, struct api_chains *chains);
+struct api_chains *api_chains_new(void); /* one reference, all parts NULL */
+void api_chains_unref(struct api_chains *chains);
+
+/*
+ * The handler of the secure port, and of the other one: everybody who reaches
+ * the insecure port is a member of system:masters and needs no permission.
+ */
+void apiserver_handle(struct http_request *request);
+void apiserver_handle_insecure(struct http_request *request);
+
+#endif
