@@ -382,6 +382,9 @@ static void type_build(struct gen *gen, struct source *source, const char *name,
 	type->fields = (uint32_t)gen->fields.count;
 	type->order = (uint32_t)gen->orders.count;
 	type->field_count = (uint16_t)source_pairs(source, fields);
+	if (type->field_count > SCHEMA_FIELDS_MAX)
+		source_fail(source, fields, "more than %d fields; raise SCHEMA_FIELDS_MAX",
+			    SCHEMA_FIELDS_MAX);
 	for (uint16_t i = 0; i < type->field_count; i++) {
 		yaml_node_t *field;
 		yaml_node_t *key = source_pair(source, fields, i, &field);
@@ -408,6 +411,41 @@ void types_build(struct gen *gen, struct source *source)
 		yaml_node_t *key = source_pair(source, types, i, &body);
 
 		type_build(gen, source, source_text(source, key), body);
+	}
+}
+
+/* What a type says of its own fields, and of those that come into being with it. */
+static uint8_t default_flags(const struct gen *gen, const struct schema_type *type)
+{
+	uint8_t flags = type->flags;
+
+	if (type->default_count)
+		flags |= SCHEMA_TYPE_SPRINGS | SCHEMA_TYPE_DEFAULTS;
+	for (size_t i = 0; i < type->field_count; i++) {
+		const struct schema_field *field = &gen->fields.items[type->fields + i];
+		uint8_t below = field->type ? gen->types.items[field->type - 1].flags : 0;
+
+		if (field->applied)
+			flags |= SCHEMA_TYPE_SPRINGS | SCHEMA_TYPE_DEFAULTS;
+		flags |= below & SCHEMA_TYPE_DEFAULTS;
+		if (field->kind == SCHEMA_OBJECT && !(field->flags & SCHEMA_POINTER))
+			flags |= below & SCHEMA_TYPE_SPRINGS;
+	}
+	return flags;
+}
+
+void types_spread_defaults(struct gen *gen)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < gen->types.count; i++) {
+			uint8_t flags = default_flags(gen, &gen->types.items[i]);
+
+			changed = changed || flags != gen->types.items[i].flags;
+			gen->types.items[i].flags = flags;
+		}
 	}
 }
 

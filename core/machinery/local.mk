@@ -12,5 +12,12 @@ core_libcoxcore_la_SOURCES += \
 	%D%/yaml.h
 
 # Schema: tables made of the YAML of api/, and what walks over them.
-core_libcoxcore_la_SOURCES += %D%/schema.c %D%/schema.h %D%/tables.h
+core_libcoxcore_la_SOURCES += \
+	%D%/decode.c %D%/decode.h \
+	%D%/defaults.c %D%/defaults.h \
+	%D%/encode.c %D%/encode.h \
+	%D%/path.c %D%/path.h \
+	%D%/rules.c \
+	%D%/schema.c %D%/schema.h \
+	%D%/tables.h
 nodist_core_libcoxcore_la_SOURCES += api/gen/schema_tables.c

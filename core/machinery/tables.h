@@ -52,6 +52,8 @@ enum schema_list_type {
 #define SCHEMA_ENUM_OPEN 0x2000u /* the enum is told, not enforced by the walker */
 #define SCHEMA_NEEDED 0x4000u	 /* validation wants it: "Required value" */
 
+enum { SCHEMA_FIELDS_MAX = 64 }; /* of one type */
+
 struct schema_field {
 	uint32_t name;
 	uint32_t type; /* index of the type + 1; 0: a plain one. See schema_field_type */
@@ -76,6 +78,8 @@ struct schema_field {
 /* schema_type.flags */
 #define SCHEMA_TYPE_ATOMIC 0x01u  /* apply replaces it whole */
 #define SCHEMA_TYPE_PRIVATE 0x02u /* not in the published OpenAPI documents */
+#define SCHEMA_TYPE_SPRINGS 0x08u /* has defaults that make it when it is absent */
+#define SCHEMA_TYPE_DEFAULTS 0x10u /* it or something below it has defaults */
 #define SCHEMA_TYPE_ANY_GROUP 0x04u /* options, WatchEvent: a kind of every group */
 
 struct schema_type {

@@ -11,22 +11,11 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "machinery/path.h"
 #include "machinery/schema.h"
 #include "machinery/value.h"
 
 enum { VALIDATION_PROBLEM_MAX = 200 };
-
-/* Where in the object: a chain on the stack, the root has no parent. */
-struct field_path {
-	const struct field_path *parent;
-	const char *name; /* a field; NULL: see below */
-	const char *key;  /* an entry of a map or keyed list, written [key] */
-	size_t index;	  /* else an entry of a list, written [index] */
-};
-
-#define FIELD(up, field) (&(const struct field_path){.parent = (up), .name = (field)})
-#define FIELD_KEY(up, entry) (&(const struct field_path){.parent = (up), .key = (entry)})
-#define FIELD_INDEX(up, at) (&(const struct field_path){.parent = (up), .index = (at)})
 
 struct validation_problem {
 	const char *reason; /* "FieldValueInvalid" */
@@ -60,7 +49,6 @@ void field_forbidden(struct validation *v, const struct field_path *at, const ch
 	COX_PRINTF(3, 4);
 void field_too_long(struct validation *v, const struct field_path *at, size_t most);
 void field_too_many(struct validation *v, const struct field_path *at, size_t count, size_t most);
-const char *field_path_text(struct arena *arena, const struct field_path *at);
 
 /*
  * `object` is decoded and defaulted, with its system fields set. `old` is NULL
