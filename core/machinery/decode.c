@@ -10,6 +10,7 @@
 #include "machinery/path.h"
 #include "machinery/quantity.h"
 
+#include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/text.h>
 #include <string.h>

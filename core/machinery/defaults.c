@@ -162,10 +162,12 @@ static void default_fields(struct defaulter *d, const struct schema_type *type,
 	for (size_t i = 0; i < type->default_count; i++) {
 		const struct schema_default *row = &d->schema->defaults[type->defaults + i];
 
+		default_rule rule = default_rule_named(schema_text(d->schema, row->rule));
+
 		if (!condition_holds(object, schema_text(d->schema, row->condition)))
 			continue;
-		if (row->rule)
-			default_rule_named(schema_text(d->schema, row->rule))(d->arena, object);
+		if (rule)
+			rule(d->arena, object);
 		else
 			put_at(d, type, object, schema_text(d->schema, row->path),
 			       schema_text(d->schema, row->value));
