@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
 core_libcoxcore_la_SOURCES += \
+	%D%/field_selector.c \
 	%D%/json.c %D%/json.h %D%/json_scan.h \
 	%D%/json_tree.c \
 	%D%/jsonpatch.h \
+	%D%/label_selector.c \
+	%D%/label_selector_text.c \
+	%D%/label_set.c \
 	%D%/mergepatch.h \
 	%D%/object.c %D%/object.h \
 	%D%/quantity.c %D%/quantity.h \
-	%D%/selector.h \
+	%D%/selector.h %D%/selector_build.h \
 	%D%/value.c %D%/value.h \
 	%D%/yaml.h
 

@@ -50,7 +50,7 @@ struct selector_requirement {
 	const char *key;
 	const char *const *values; /* sorted, each once */
 	uint32_t count;
-	uint8_t operator; /* enum selector_operator */
+	uint8_t relation; /* enum selector_operator */
 	bool exact;	  /* was written =, == or != */
 };
 
