@@ -2,7 +2,10 @@
 # The core: one library of all floors, so that a test links just what it uses.
 
 noinst_LTLIBRARIES += core/libcoxcore.la
-core_libcoxcore_la_SOURCES =
+core_libcoxcore_la_SOURCES = \
+	%D%/daemon.c %D%/daemon.h \
+	%D%/service.c \
+	%D%/settings.c
 nodist_core_libcoxcore_la_SOURCES =
 core_libcoxcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) $(JSONC_CFLAGS) \
 	$(YAML_CFLAGS) $(ZLIB_CFLAGS)

@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void)
+/*
+ * One executable, many names. This file is the only one that knows all the
+ * rooms of the top floor: it lists their personalities.
+ */
+#include "daemon.h"
+
+static const struct personality *const personalities[] = {
+	NULL, /* ends the list */
+};
+
+int main(int argc, char **argv)
 {
-	return 0;
+	size_t count = sizeof(personalities) / sizeof(personalities[0]) - 1;
+
+	return daemon_main(personalities, count, argc, argv);
 }

@@ -34,7 +34,8 @@ enum flag_type {
 	FLAG_FLOAT,    /* [double] */
 	FLAG_DURATION, /* [uint64_t] nanoseconds */
 	FLAG_LIST,     /* [struct flag_list], comma separated; repeated: appended */
-	FLAG_MAP       /* [struct flag_list] of "key=value"; repeated: appended */
+	FLAG_MAP,      /* [struct flag_list] of "key=value"; repeated: appended */
+	FLAG_REPEAT    /* [struct flag_list], one item each time it is given */
 };
 
 struct flag_list {
@@ -56,11 +57,26 @@ struct flag {
 	const char *deprecated; /* "use --x instead"; NULL: not deprecated */
 };
 
-#define FLAG_NO_EFFECT 1u /* accepted for the files of others; warns when used */
+#define FLAG_NO_EFFECT 1u /* accepted for the files of others; warns unless the default */
 #define FLAG_SECRET 2u	  /* the value is never shown */
 #define FLAG_META 4u	  /* about starting, not about the daemon (--help, …) */
 #define FLAG_HIDDEN 8u	  /* not in --help */
 #define FLAG_RELOAD 16u	  /* SIGHUP puts a changed value into force */
+
+/*
+ * Entries of a table. FLAG_ENTRY(struct x_config, STRING, "master", master, NULL,
+ * "help", .traits = FLAG_RELOAD); FLAG_ALIAS("port", "insecure-port",
+ * .deprecated = "use --insecure-port instead").
+ */
+#define FLAG_ENTRY(config, kind, flag_name, member, default_text, help_text, ...)                  \
+	{                                                                                          \
+		.name = (flag_name), .type = FLAG_##kind, .offset = offsetof(config, member),      \
+		.fallback = (default_text), .help = (help_text), __VA_ARGS__                       \
+	}
+#define FLAG_ALIAS(flag_name, target, ...)                                                         \
+	{                                                                                          \
+		.name = (flag_name), .alias_of = (target), __VA_ARGS__                             \
+	}
 
 #define FLAG_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -68,7 +84,7 @@ struct flag_state {
 	const struct flag *flag;
 	void *base;   /* the struct that `offset` is in */
 	char *origin; /* NULL: the default */
-	char *text;   /* as given; lists joined by ',' */
+	char *text;   /* as given; lists joined by ',', repeated ones by newlines */
 	struct flag_list list;
 };
 

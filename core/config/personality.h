@@ -10,6 +10,7 @@
 #include "config/flags.h"
 
 struct host;
+struct host_plugin;
 
 /* What a personality is given; valid until stop() has returned. */
 struct daemon {
@@ -17,11 +18,11 @@ struct daemon {
 	struct host *host;
 	const struct flag_set *flags;
 	void *config; /* the personality's struct, filled from its flags */
-	/* --plugin-option: "KIND/NAME:KEY=VALUE" */
-	const struct flag_list *plugin_options;
-	/* --allow-missing-plugins: "KIND/NAME" */
-	const struct flag_list *allow_missing;
-	void *state; /* the personality's own */
+	void *state;  /* the personality's own */
+	/* common flags */
+	struct flag_list plugin_options; /* KIND/NAME:KEY=VALUE */
+	struct flag_list plugin_threads; /* KIND/NAME=MODEL */
+	struct flag_list allow_missing;	 /* KIND/NAME */
 };
 
 struct personality {
@@ -49,6 +50,15 @@ struct personality {
 	/* Orderly end; also after a prepare or start that failed. */
 	void (*stop)(struct daemon *daemon);
 };
+
+/*
+ * host_open with what the common flags say of this plugin: its options and its
+ * thread model. `flag` is the flag that names the plugin; its origin goes into
+ * messages. If the plugin cannot be loaded but --allow-missing-plugins has it,
+ * that is logged, `*plugin` is NULL, and the result 0.
+ */
+int daemon_open_plugin(struct daemon *daemon, const char *kind, const char *name, const char *flag,
+		       struct host_plugin **plugin, struct cox_error *err) COX_MUST_CHECK;
 
 /* Asks the daemon to stop, as SIGTERM does. Any thread. */
 void daemon_stop(void);

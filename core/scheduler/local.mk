@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-core_libcoxcore_la_SOURCES +=
+core_libcoxcore_la_SOURCES += %D%/flags.c %D%/flags.h
