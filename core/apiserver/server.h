@@ -66,6 +66,7 @@ struct apiserver {
 
 	/* How long a watch without timeoutSeconds lasts, at least. */
 	uint64_t min_watch_seconds;
+	uint32_t event_ttl_seconds;
 	/* Extra lines of /readyz and /livez. */
 	atomic_bool ready;
 	atomic_bool stopping;

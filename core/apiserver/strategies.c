@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kinds that have something special about being written; see strategy.h.
+ * Addresses and ports of services are reserved in allocate.c.
+ */
+#include "apiserver/strategy.h"
+
+#include "apiserver/allocate.h"
+#include "apiserver/metadata.h"
+#include "apiserver/qos.h"
+#include "apiserver/write.h"
+
+#include <string.h>
+
+/* Pods */
+
+static int pod_prepare_create(struct write *write, struct value *pod, struct cox_error *err)
+{
+	struct arena *arena = write->call->arena;
+	struct value *status = value_object(arena);
+
+	(void)err;
+	value_set_text(arena, status, "phase", "Pending");
+	value_set_text(arena, status, "qosClass", qos_class_name(pod));
+	value_set(arena, pod, "status", status);
+	return 0;
+}
+
+static int pod_prepare_update(struct write *write, struct value *pod, const struct value *old,
+			      struct cox_error *err)
+{
+	struct arena *arena = write->call->arena;
+	struct value *status;
+
+	(void)err;
+	if (strcmp(write->subresource, "status") != 0)
+		return 0;
+	/* What a pod can count on is settled when it is created. */
+	status = value_make_object(arena, pod, "status");
+	if (!*value_get_text(status, "qosClass"))
+		value_set_text(arena, status, "qosClass",
+			       value_text(value_path(old, "status.qosClass")));
+	return 0;
+}
+
+static int64_t pod_grace_seconds(const struct value *pod, const struct delete_options *options)
+{
+	const char *phase = value_text(value_path(pod, "status.phase"));
+	int64_t grace = value_get_int(value_get(pod, "spec"), "terminationGracePeriodSeconds", 30);
+
+	if (options->grace_set)
+		grace = options->grace_seconds;
+	/* Nobody runs it, so nobody has to be waited for. */
+	if (!*value_text(value_path(pod, "spec.nodeName")) || strcmp(phase, "Failed") == 0 ||
+	    strcmp(phase, "Succeeded") == 0)
+		grace = 0;
+	return grace < 0 ? 1 : grace;
+}
+
+/* Namespaces */
+
+static int namespace_prepare_create(struct write *write, struct value *object,
+				    struct cox_error *err)
+{
+	struct arena *arena = write->call->arena;
+	struct value *status = value_object(arena);
+	struct value *spec = value_make_object(arena, object, "spec");
+	struct value *finalizers = value_make_array(arena, spec, "finalizers");
+
+	(void)err;
+	value_set_text(arena, status, "phase", "Active");
+	value_set(arena, object, "status", status);
+	for (uint32_t i = 0; i < finalizers->count; i++)
+		if (value_string_is(value_at(finalizers, i), "kubernetes"))
+			return 0;
+	value_push(arena, finalizers, value_string(arena, "kubernetes"));
+	return 0;
+}
+
+/* Only the subresource finalize changes spec.finalizers. */
+static int namespace_prepare_update(struct write *write, struct value *object,
+				    const struct value *old, struct cox_error *err)
+{
+	struct arena *arena = write->call->arena;
+	struct value *finalizers = value_path(old, "spec.finalizers");
+
+	(void)err;
+	if (strcmp(write->subresource, "finalize") == 0)
+		return 0;
+	if (finalizers)
+		value_set(arena, value_make_object(arena, object, "spec"), "finalizers",
+			  value_copy(arena, finalizers));
+	else
+		value_remove(value_make_object(arena, object, "spec"), "finalizers");
+	return 0;
+}
+
+static void namespace_begin_delete(struct write *write, struct value *object)
+{
+	struct arena *arena = write->call->arena;
+
+	value_set_text(arena, value_make_object(arena, object, "status"), "phase", "Terminating");
+}
+
+static bool namespace_waits(const struct value *object)
+{
+	const struct value *finalizers = value_path(object, "spec.finalizers");
+
+	return value_is(finalizers, VALUE_ARRAY) && finalizers->count > 0;
+}
+
+/* Volumes and claims */
+
+static int phase_pending(struct write *write, struct value *object, struct cox_error *err)
+{
+	struct arena *arena = write->call->arena;
+	struct value *status = value_object(arena);
+
+	(void)err;
+	value_set_text(arena, status, "phase", "Pending");
+	value_set(arena, object, "status", status);
+	return 0;
+}
+
+/* Replication controllers */
+
+static int replication_prepare_create(struct write *write, struct value *object,
+				      struct cox_error *err)
+{
+	struct arena *arena = write->call->arena;
+	struct value *status = value_object(arena);
+
+	(void)err;
+	value_set_int(arena, status, "replicas", 0);
+	value_set(arena, object, "status", status);
+	return 0;
+}
+
+static const struct strategy strategies[] = {
+	{.group = "",
+	 .resource = "pods",
+	 .prepare_create = pod_prepare_create,
+	 .prepare_update = pod_prepare_update,
+	 .grace_seconds = pod_grace_seconds},
+	{.group = "",
+	 .resource = "namespaces",
+	 .prepare_create = namespace_prepare_create,
+	 .prepare_update = namespace_prepare_update,
+	 .begin_delete = namespace_begin_delete,
+	 .waits = namespace_waits},
+	{.group = "",
+	 .resource = "services",
+	 .prepare_create = allocate_prepare_create,
+	 .prepare_update = allocate_prepare_update,
+	 .allocate = allocate_service},
+	{.group = "", .resource = "persistentvolumes", .prepare_create = phase_pending},
+	{.group = "", .resource = "persistentvolumeclaims", .prepare_create = phase_pending},
+	{.group = "",
+	 .resource = "replicationcontrollers",
+	 .prepare_create = replication_prepare_create},
+};
+
+static const struct strategy plain = {.group = ""};
+
+const struct strategy *strategy_get(const char *group, const char *resource)
+{
+	for (size_t i = 0; i < sizeof(strategies) / sizeof(strategies[0]); i++)
+		if (strcmp(strategies[i].group, group) == 0 &&
+		    strcmp(strategies[i].resource, resource) == 0)
+			return &strategies[i];
+	return &plain;
+}

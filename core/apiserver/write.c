@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of every write; see the header. */
+#include "apiserver/write.h"
+
+#include "apiserver/admission.h"
+#include "apiserver/metadata.h"
+#include "apiserver/read.h"
+#include "apiserver/status.h"
+#include "apiserver/strategy.h"
+#include "machinery/encode.h"
+#include "machinery/json.h"
+#include "machinery/validate.h"
+
+#include <coxswain/kit/alloc.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Events are forgotten after this; --event-ttl. */
+static uint32_t ttl_of(const struct write *write)
+{
+	return strcmp(write->resource->name, "events") == 0
+		       ? write->call->server->event_ttl_seconds
+		       : 0;
+}
+
+static void release_current(void *what)
+{
+	struct write *write = what;
+
+	store_entry_unref(write->current);
+	write->current = NULL;
+}
+
+struct write *write_new(struct api_call *call, const struct api_resource *resource,
+			enum write_operation operation)
+{
+	struct write *write = arena_new(call->arena, struct write);
+
+	write->call = call;
+	write->resource = resource;
+	write->operation = operation;
+	write->namespace_ = resource->namespaced ? call->route.namespace_ : "";
+	write->name = call->route.name;
+	write->subresource = call->route.subresource;
+	write->success_code = operation == WRITE_CREATE ? 201 : 200;
+	write->options.manager = "";
+	call_on_end(call, release_current, write);
+	return write;
+}
+
+static int no_room(struct cox_error *err)
+{
+	return error_set(err, COX_REASON_INTERNAL_ERROR,
+			 "the object needs more than %d reservations at once", WRITE_PARTS_MAX);
+}
+
+int write_add_compare(struct write *write, const char *key, size_t size, uint64_t revision,
+		      struct cox_error *err)
+{
+	if (write->txn.compare_count == WRITE_PARTS_MAX)
+		return no_room(err);
+	write->compares[write->txn.compare_count++] = (struct cox_compare){
+		{arena_strndup(write->call->arena, key, size), size}, revision};
+	return 0;
+}
+
+int write_add_put(struct write *write, const char *key, size_t key_size, const void *value,
+		  size_t value_size, uint32_t tag, struct cox_error *err)
+{
+	struct arena *arena = write->call->arena;
+
+	if (write->txn.put_count == WRITE_PARTS_MAX)
+		return no_room(err);
+	write->puts[write->txn.put_count++] =
+		(struct cox_put){.key = {arena_strndup(arena, key, key_size), key_size},
+				 .value = {arena_strndup(arena, value, value_size), value_size},
+				 .tag = tag};
+	return 0;
+}
+
+int write_add_delete(struct write *write, const char *key, size_t size, struct cox_error *err)
+{
+	if (write->txn.delete_count == WRITE_PARTS_MAX)
+		return no_room(err);
+	write->deletes[write->txn.delete_count++] =
+		(struct cox_bytes){arena_strndup(write->call->arena, key, size), size};
+	return 0;
+}
+
+struct cox_bytes write_encode(struct write *write, const struct value *object, uint64_t revision)
+{
+	struct arena *arena = write->call->arena;
+	struct value *copy = value_copy(arena, object);
+	cox_autobuf out = COX_BUF_INIT;
+
+	if (revision)
+		value_set(arena, metadata_of(arena, copy), "resourceVersion",
+			  value_printf(arena, "%" PRIu64, revision));
+	schema_encode(&out, write->call->server->schema, write->resource->stored_type, copy, 0);
+	return (struct cox_bytes){arena_strndup(arena, out.data, out.size), out.size};
+}
+
+/* Answers */
+
+static void answer_object(struct write *write, uint64_t revision)
+{
+	read_answer_json(write->call, write->success_code, &write->shape,
+			 write_encode(write, write->object, revision));
+}
+
+static void answer(struct write *write, uint64_t revision)
+{
+	if (write->answer)
+		write->answer(write, revision);
+	else
+		answer_object(write, revision);
+}
+
+static void answer_committed(struct api_call *call)
+{
+	struct write *write = call->wait;
+
+	answer(write, write->txn.revision);
+}
+
+/* Attempts */
+
+static void run_attempt(struct write *write);
+
+static void run_again(struct api_call *call)
+{
+	struct write *write = call->wait;
+
+	store_entry_unref(write->current);
+	write->current = NULL;
+	run_attempt(write);
+}
+
+static void fail_conflict(struct write *write)
+{
+	const struct api_resource *resource = write->resource;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (write->operation == WRITE_CREATE && write->txn.index == 0)
+		status_already_exists(&err, resource->group, resource->name, write->name);
+	else
+		status_conflict(&err, resource->group, resource->name, write->name);
+	call_fail(write->call, &err);
+}
+
+/*
+ * A generated name that is taken is tried again with another; an update that
+ * named no version is tried again from the new state; a reservation that went
+ * to somebody else is made anew.
+ */
+static bool may_retry(const struct write *write)
+{
+	bool own_key = write->txn.index == 0;
+
+	if (write->attempts >= WRITE_ATTEMPTS)
+		return false;
+	if (!own_key)
+		return true;
+	if (write->operation == WRITE_CREATE)
+		return *write->call->route.name == '\0' && write->generated_name;
+	return write->retry;
+}
+
+static void fail_submitted(struct write *write)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+
+	error_set(&err, write->txn.reason, "%s", write->txn.why);
+	if (write->txn.reason == COX_REASON_TOO_MANY_REQUESTS)
+		err.retry_after = 1;
+	call_fail(write->call, &err);
+}
+
+/* On a thread of the store: short work, or handing over. */
+static void submitted(struct store_txn *txn)
+{
+	struct write *write =
+		(struct write *)(void *)((char *)txn - offsetof(struct write, txn));
+
+	switch (txn->result) {
+	case STORE_COMMITTED:
+		if (write->call->local || !shape_is_canonical(&write->shape))
+			call_resume(write->call, answer_committed);
+		else
+			answer(write, txn->revision);
+		break;
+	case STORE_CONFLICT:
+		if (may_retry(write))
+			call_resume(write->call, run_again);
+		else
+			fail_conflict(write);
+		break;
+	case STORE_UNKNOWN:
+	case STORE_FAILED:
+		fail_submitted(write);
+		break;
+	}
+}
+
+static int own_key(struct write *write, struct cox_buf *key, struct cox_error *err)
+{
+	return store_key(write->resource->collection, write->namespace_, write->name, key, err);
+}
+
+static bool is_relaxed(const struct write *write)
+{
+	const char *holder, *before;
+
+	if (strcmp(write->resource->name, "events") == 0)
+		return true;
+	/* Heartbeats of nodes, as long as the holder stays the same. */
+	if (strcmp(write->resource->name, "leases") != 0 || write->operation != WRITE_UPDATE ||
+	    strcmp(write->namespace_, "kube-node-lease") != 0 || write->remove)
+		return false;
+	holder = value_text(value_path(write->object, "spec.holderIdentity"));
+	before = value_text(value_path(write->old, "spec.holderIdentity"));
+	return strcmp(holder, before) == 0;
+}
+
+static int build_txn(struct write *write, struct cox_error *err)
+{
+	const struct api_resource *resource = write->resource;
+	cox_autobuf key = COX_BUF_INIT;
+	cox_autobuf value = COX_BUF_INIT;
+
+	write->txn.compare_count = write->txn.put_count = write->txn.delete_count = 0;
+	if (own_key(write, &key, err) != 0 ||
+	    write_add_compare(write, key.data, key.size,
+			      write->current ? store_entry_revision(write->current) : 0, err) != 0)
+		return -1;
+	if (write->remove) {
+		if (write_add_delete(write, key.data, key.size, err) != 0)
+			return -1;
+	} else {
+		schema_encode(&value, write->call->server->schema, resource->stored_type,
+			      write->object, ENCODE_STORAGE);
+		if (write_add_put(write, key.data, key.size, value.data, value.size,
+				  write->call->server->schema->epoch, err) != 0)
+			return -1;
+		write->puts[0].ttl_seconds = ttl_of(write);
+	}
+	if (resource->strategy->allocate && !*write->subresource &&
+	    resource->strategy->allocate(write, write->remove ? NULL : write->object, write->old,
+					 err) != 0)
+		return -1;
+	return 0;
+}
+
+/* Equal but for who manages which field: nothing is written. */
+static bool changes_nothing(struct write *write)
+{
+	const struct schema *schema = write->call->server->schema;
+	const struct schema_type *type = write->resource->stored_type;
+	const unsigned flags = ENCODE_STORAGE | ENCODE_NO_MANAGED_FIELDS;
+	cox_autobuf before = COX_BUF_INIT;
+	cox_autobuf after = COX_BUF_INIT;
+
+	if (write->operation != WRITE_UPDATE || write->remove)
+		return false;
+	schema_encode(&before, schema, type, write->old, flags);
+	schema_encode(&after, schema, type, write->object, flags);
+	return before.size == after.size && memcmp(before.data, after.data, before.size) == 0;
+}
+
+static void submit(struct write *write)
+{
+	struct api_call *call = write->call;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	write->txn.compares = write->compares;
+	write->txn.puts = write->puts;
+	write->txn.deletes = write->deletes;
+	write->txn.durability = is_relaxed(write) ? COX_RELAXED : COX_DURABLE;
+	write->txn.class = strcmp(write->resource->name, "leases") == 0 ? STORE_CLASS_LEASE
+									 : STORE_CLASS_NORMAL;
+	write->txn.done = submitted;
+	call->wait = write;
+	if (store_submit(call->server->store, &write->txn, &err) != 0)
+		call_fail(call, &err);
+}
+
+/* The object as it stands, as a tree that may be changed. */
+static int load_current(struct write *write, struct cox_error *err)
+{
+	const struct api_resource *resource = write->resource;
+	struct cox_bytes json;
+
+	if (write->operation == WRITE_CREATE)
+		return 0;
+	write->current = store_get(resource->collection, write->namespace_, write->name);
+	if (!write->current)
+		return status_not_found(err, resource->group, resource->name, write->name);
+	if (store_entry_error(write->current) && write->operation != WRITE_DELETE)
+		return error_set(err, COX_REASON_STORE_READ_ERROR, "%s",
+				 store_entry_error(write->current));
+	if (store_entry_error(write->current)) {
+		/* Unreadable: it can be deleted, whatever it is. */
+		write->old = value_object(write->call->arena);
+		return 0;
+	}
+	json = store_entry_json(write->current);
+	write->old = json_parse(write->call->arena, json.data, json.size, NULL, err);
+	return write->old ? 0 : -1;
+}
+
+static int check_version(struct write *write, struct cox_error *err)
+{
+	const struct api_resource *resource = write->resource;
+
+	if (!write->current || !write->wanted_version ||
+	    write->wanted_version == store_entry_revision(write->current))
+		return 0;
+	return status_conflict(err, resource->group, resource->name, write->name);
+}
+
+static int set_metadata(struct write *write, struct cox_error *err)
+{
+	const struct api_resource *resource = write->resource;
+	struct arena *arena = write->call->arena;
+
+	if (write->operation == WRITE_CREATE)
+		return metadata_prepare_create(arena, write->object,
+					       resource->row->flags & SCHEMA_GENERATION, err);
+	return metadata_prepare_update(resource, arena, write->object, write->old, err);
+}
+
+/* A member of the old object, or none, in place of what was sent. */
+static void restore(struct write *write, const char *key)
+{
+	struct value *value = write->old ? value_get(write->old, key) : NULL;
+
+	if (value)
+		value_set(write->call->arena, write->object, key,
+			  value_copy(write->call->arena, value));
+	else
+		value_remove(write->object, key);
+}
+
+static bool is_kept_by_status(const char *key)
+{
+	return strcmp(key, "status") != 0 && strcmp(key, "metadata") != 0 &&
+	       strcmp(key, "kind") != 0 && strcmp(key, "apiVersion") != 0;
+}
+
+/*
+ * A write of the object leaves the status alone, one of the status everything
+ * else but the metadata.
+ */
+static void reset_parts(struct write *write)
+{
+	if (strcmp(write->subresource, "status") == 0) {
+		const struct value *object = write->object;
+
+		for (uint32_t i = object->count; i-- > 0;)
+			if (is_kept_by_status(object->object.members[i].key))
+				restore(write, object->object.members[i].key);
+		for (uint32_t i = 0; i < write->old->count; i++)
+			if (is_kept_by_status(write->old->object.members[i].key))
+				restore(write, write->old->object.members[i].key);
+	} else if (!*write->subresource &&
+		   (write->resource->row->flags & SCHEMA_STATUS_DROPPED)) {
+		restore(write, "status");
+	}
+}
+
+static int prepare(struct write *write, struct cox_error *err)
+{
+	const struct strategy *strategy = write->resource->strategy;
+
+	if (write->operation == WRITE_CREATE)
+		return strategy->prepare_create
+			       ? strategy->prepare_create(write, write->object, err)
+			       : 0;
+	if (strategy->prepare_update &&
+	    strategy->prepare_update(write, write->object, write->old, err) != 0)
+		return -1;
+	if (write->resource->row->flags & SCHEMA_GENERATION)
+		metadata_bump_generation(write->call->arena, write->object, write->old);
+	return 0;
+}
+
+static int validate(struct write *write, struct cox_error *err)
+{
+	struct validation v;
+
+	validation_init(&v, write->call->arena, write->call->server->schema,
+			write->resource->row);
+	schema_validate(&v, write->object, write->old, write->subresource);
+	return validation_result(
+		&v, value_get_text(value_get(write->object, "metadata"), "name"), err);
+}
+
+/* From `object` as made to a transaction. */
+static int complete(struct write *write, struct cox_error *err)
+{
+	struct api_call *call = write->call;
+
+	if (admission_admit(call->chains->admission, write, err) != 0)
+		return -1;
+	reset_parts(write);
+	if (set_metadata(write, err) != 0 || prepare(write, err) != 0 ||
+	    validate(write, err) != 0 ||
+	    admission_validate(call->chains->admission, write, err) != 0)
+		return -1;
+	write->name = value_get_text(value_get(write->object, "metadata"), "name");
+	/* The last finalizer of an object that waits for its end is gone. */
+	if (write->operation == WRITE_UPDATE && write_end_reached(write->resource, write->object))
+		write->remove = true;
+	return 0;
+}
+
+bool write_end_reached(const struct api_resource *resource, const struct value *object)
+{
+	return metadata_deleting(object) && metadata_finalizer_count(object) == 0 &&
+	       value_get_int(value_get(object, "metadata"), "deletionGracePeriodSeconds", 0) == 0 &&
+	       !(resource->strategy->waits && resource->strategy->waits(object));
+}
+
+static void run_attempt(struct write *write)
+{
+	struct api_call *call = write->call;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	write->attempts++;
+	write->wanted_version = 0;
+	write->remove = false;
+	if (load_current(write, &err) != 0) {
+		if (err.reason == COX_REASON_NOT_FOUND && write->absent)
+			write->absent(write);
+		else
+			call_fail(call, &err);
+		return;
+	}
+	if (write->make(write, &err) != 0 || check_version(write, &err) != 0 ||
+	    (write->operation != WRITE_DELETE && complete(write, &err) != 0))
+		goto fail;
+	if (changes_nothing(write)) {
+		answer(write, store_entry_revision(write->current));
+		return;
+	}
+	if (build_txn(write, &err) != 0)
+		goto fail;
+	if (write->options.dry_run)
+		answer(write, write->current ? store_entry_revision(write->current) : 0);
+	else
+		submit(write);
+	return;
+fail:
+	call_fail(call, &err);
+}
+
+void write_run(struct write *write)
+{
+	run_attempt(write);
+}

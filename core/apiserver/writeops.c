@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* create, update and patch: how each makes the new state; see write.h. */
+#include "apiserver/write.h"
+
+#include "apiserver/body.h"
+#include "apiserver/convert.h"
+#include "apiserver/handle.h"
+#include "apiserver/metadata.h"
+#include "apiserver/read.h"
+#include "apiserver/status.h"
+#include "machinery/jsonpatch.h"
+#include "machinery/mergepatch.h"
+#include "machinery/strategic.h"
+
+#include <string.h>
+
+/* What all three share: options, form of the answer. NULL: the call is answered. */
+static struct write *begin(struct api_call *call, enum write_operation operation)
+{
+	struct write *write = write_new(call, call->resource, operation);
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (write_options_parse(call->request->parameters, call->request->parameter_count,
+				&write->options, &err) != 0 ||
+	    read_negotiate(call, call->resource, false, &write->shape, &err) != 0) {
+		call_fail(call, &err);
+		return NULL;
+	}
+	return write;
+}
+
+static int take_version(struct write *write, struct value *object, struct cox_error *err)
+{
+	const char *version = value_get_text(value_get(object, "metadata"), "resourceVersion");
+
+	if (version_parse(version, &write->wanted_version, err) != 0)
+		return -1;
+	return 0;
+}
+
+/* A fresh copy of the body, in the stored version. */
+static struct value *body_copy(struct write *write)
+{
+	struct value *object = value_copy(write->call->arena, write->job);
+
+	convert_to_stored(write->resource, write->call->arena, object);
+	return object;
+}
+
+/* create */
+
+static int make_created(struct write *write, struct cox_error *err)
+{
+	struct api_call *call = write->call;
+
+	write->object = body_copy(write);
+	if (metadata_match_route(call, write->object, true, err) != 0)
+		return -1;
+	write->generated_name =
+		!*value_get_text(value_get(write->object, "metadata"), "name");
+	if (metadata_generate_name(call->arena, write->object, err) != 0)
+		return -1;
+	write->name = value_get_text(value_get(write->object, "metadata"), "name");
+	return 0;
+}
+
+static void create_on_worker(struct api_call *call)
+{
+	struct write *write = begin(call, WRITE_CREATE);
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (!write)
+		return;
+	write->make = make_created;
+	write->job = body_decode(call, call->resource->type, write->options.validation, &err);
+	if (!write->job)
+		call_fail(call, &err);
+	else
+		write_run(write);
+}
+
+void write_create(struct api_call *call)
+{
+	call_work(call, create_on_worker);
+}
+
+/* update */
+
+static int make_updated(struct write *write, struct cox_error *err)
+{
+	write->object = body_copy(write);
+	if (metadata_match_route(write->call, write->object, false, err) != 0 ||
+	    take_version(write, write->object, err) != 0)
+		return -1;
+	write->retry = write->wanted_version == 0;
+	if (write->retry && !(write->resource->row->flags & SCHEMA_UNCONDITIONAL_UPDATE)) {
+		error_set(err, COX_REASON_INVALID,
+			  "%s%s%s \"%s\" is invalid: metadata.resourceVersion: Invalid value: 0x0: "
+			  "must be specified for an update",
+			  write->resource->kind, *write->resource->group ? "." : "",
+			  write->resource->group, write->name);
+		error_set_details(err, write->resource->group, write->resource->kind, write->name);
+		error_add_cause(err, "FieldValueInvalid", "metadata.resourceVersion",
+				"Invalid value: 0x0: must be specified for an update");
+		return -1;
+	}
+	return 0;
+}
+
+/* PUT of what is not there creates it, where the kind allows that. */
+static void create_absent(struct write *write)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+	uint64_t version = 0;
+
+	if (handle_authorize_verb(write->call, VERB_CREATE, &err) != 0 ||
+	    version_parse(value_get_text(value_get(write->job, "metadata"), "resourceVersion"),
+			  &version, &err) != 0 ||
+	    (version && status_not_found(&err, write->resource->group, write->resource->name,
+					 write->name) != 0)) {
+		call_fail(write->call, &err);
+		return;
+	}
+	write->operation = WRITE_CREATE;
+	write->success_code = 201;
+	write->make = make_created;
+	write->absent = NULL;
+	write_run(write);
+}
+
+static void update_on_worker(struct api_call *call)
+{
+	struct write *write = begin(call, WRITE_UPDATE);
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (!write)
+		return;
+	write->make = make_updated;
+	if ((call->resource->row->flags & SCHEMA_CREATE_ON_UPDATE) && !*call->route.subresource)
+		write->absent = create_absent;
+	write->job = body_decode(call, call->resource->type, write->options.validation, &err);
+	if (!write->job)
+		call_fail(call, &err);
+	else
+		write_run(write);
+}
+
+void write_update(struct api_call *call)
+{
+	call_work(call, update_on_worker);
+}
+
+/* patch */
+
+enum patch_kind {
+	PATCH_JSON,
+	PATCH_MERGE,
+	PATCH_STRATEGIC
+};
+
+struct patch_job {
+	enum patch_kind kind;
+	struct value *patch;
+};
+
+static struct value *apply_patch(struct write *write, struct value *target, struct cox_error *err)
+{
+	const struct patch_job *job = write->job;
+	struct api_call *call = write->call;
+
+	switch (job->kind) {
+	case PATCH_JSON:
+		return jsonpatch_apply(call->arena, target, job->patch, err);
+	case PATCH_MERGE:
+		return mergepatch_apply(call->arena, target, job->patch);
+	case PATCH_STRATEGIC:
+		return strategic_apply(call->server->schema, write->resource->type, call->arena,
+				       target, job->patch, err);
+	}
+	return NULL;
+}
+
+static int make_patched(struct write *write, struct cox_error *err)
+{
+	struct api_call *call = write->call;
+	struct value *target = value_copy(call->arena, write->old);
+	uint64_t before, after;
+	struct value *patched;
+
+	convert_from_stored(write->resource, call->arena, target);
+	if (version_parse(value_get_text(value_get(target, "metadata"), "resourceVersion"), &before,
+			  err) != 0)
+		return -1;
+	patched = apply_patch(write, target, err);
+	if (!patched)
+		return -1;
+	/* Warnings of the first attempt are those of all. */
+	if (body_check(call, write->resource->type, patched,
+		       write->attempts > 1 ? VALIDATION_IGNORE : write->options.validation,
+		       err) != 0)
+		return -1;
+	convert_to_stored(write->resource, call->arena, patched);
+	write->object = patched;
+	if (metadata_match_route(call, patched, false, err) != 0 ||
+	    version_parse(value_get_text(value_get(patched, "metadata"), "resourceVersion"), &after,
+			  err) != 0)
+		return -1;
+	write->wanted_version = after != before ? after : 0;
+	write->retry = after == before;
+	return 0;
+}
+
+static int patch_kind_of(const char *type, enum patch_kind *kind)
+{
+	static const char *const types[] = {
+		[PATCH_JSON] = "application/json-patch+json",
+		[PATCH_MERGE] = "application/merge-patch+json",
+		[PATCH_STRATEGIC] = "application/strategic-merge-patch+json"};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(type, types[i]) == 0) {
+			*kind = (enum patch_kind)i;
+			return 0;
+		}
+	return -1;
+}
+
+static int parse_patch(struct api_call *call, struct patch_job *job, struct cox_error *err)
+{
+	const char *header = http_header(call->request, "Content-Type");
+	char type[64];
+
+	negotiate_bare_type(header ? header : "", type, sizeof(type));
+	if (patch_kind_of(type, &job->kind) != 0)
+		return error_set(err, COX_REASON_UNSUPPORTED_MEDIA,
+				 "the body of the request was in an unknown format - accepted "
+				 "media types include: application/json-patch+json, "
+				 "application/merge-patch+json, "
+				 "application/strategic-merge-patch+json");
+	job->patch = body_tree(call, false, err);
+	if (!job->patch)
+		return -1;
+	if (job->kind != PATCH_JSON && !value_is(job->patch, VALUE_OBJECT))
+		return error_set(err, COX_REASON_BAD_REQUEST, "the patch must be a JSON object");
+	return 0;
+}
+
+static void patch_on_worker(struct api_call *call)
+{
+	struct patch_job *job = arena_new(call->arena, struct patch_job);
+	struct write *write = begin(call, WRITE_UPDATE);
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (!write)
+		return;
+	write->make = make_patched;
+	write->job = job;
+	if (write->options.force_set)
+		error_set(&err, COX_REASON_INVALID,
+			  "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be "
+			  "specified for non-apply patch");
+	else if (parse_patch(call, job, &err) == 0) {
+		write_run(write);
+		return;
+	}
+	call_fail(call, &err);
+}
+
+void write_patch(struct api_call *call)
+{
+	call_work(call, patch_on_worker);
+}
