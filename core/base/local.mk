@@ -12,7 +12,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/log.c %D%/log.h \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/notify.c %D%/notify.h \
-	%D%/ptree.h \
+	%D%/ptree.c %D%/ptree.h \
 	%D%/spawn.c %D%/spawn.h \
 	%D%/uuid.c %D%/uuid.h \
 	%D%/workers.c %D%/workers.h

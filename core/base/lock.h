@@ -2,15 +2,22 @@
 /*
  * The order of locks. A thread that holds one may take only locks further down
  * the list. Whoever adds a lock adds a line here. Nothing is held across a call
- * into a plugin but the two locks that enforce the plugin's own thread model.
+ * into a plugin but the two locks that enforce the plugin's own thread model,
+ * and the one above them.
  *
+ *  0  store  load_lock            one load of collections at a time
  *  1  host   library->serial      one call at a time in a SERIAL plugin
  *  2  host   plugin->one_call     one call at a time in a PER_INSTANCE one
  *  3  host   registry.lock        the list of loaded libraries; held across
  *                                 dlopen, never across a plugin's function
- *  4  host   plugin->series_lock  the metrics that one plugin has made
- *  5  base   metrics.lock         the list of series
- *  6  base   ring.lock (log)      last of all
+ *  4  store  ingest_lock          the event stream: taken by the plugin's thread
+ *  5  store  wake_lock            until the watches of a commit are woken
+ *  6  store  lock                 what readers see; no callback under it
+ *  7  store  queue_lock           the committer's queues
+ *  8  store  shard->lock (forms)  one part of the form cache
+ *  9  host   plugin->series_lock  the metrics that one plugin has made
+ * 10  base   metrics.lock         the list of series
+ * 11  base   ring.lock (log)      last of all
  *
  * 1 and 2 are never taken twice by one thread for the same plugin: host_enter
  * ends the process rather than wait for itself.

@@ -20,7 +20,7 @@ struct bytes *store_forms_get(struct store_forms *forms, const struct store_entr
 			      uint64_t form);
 /*
  * Takes the caller's reference and returns the one to use: if another thread
- * was faster, its bytes. Bytes beyond a quarter of the bound are not kept.
+ * was faster, its bytes. Bytes beyond a 64th of the bound are not kept.
  */
 struct bytes *store_forms_put(struct store_forms *forms, const struct store_entry *entry,
 			      uint64_t form, struct bytes *bytes);

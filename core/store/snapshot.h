@@ -41,6 +41,12 @@ struct store_snapshot *store_snapshot(struct store_collection *collection);
  */
 struct store_snapshot *store_snapshot_at(struct store_collection *collection, uint64_t revision,
 					 struct cox_error *err);
+/*
+ * Keeps the snapshot for store_snapshot_at even if its history is dropped for
+ * its size: for a list that handed out a continue token. The last few of each
+ * collection are kept, for as long as history is.
+ */
+void store_snapshot_keep(struct store_snapshot *snapshot);
 struct store_snapshot *store_snapshot_ref(struct store_snapshot *snapshot);
 void store_snapshot_unref(struct store_snapshot *snapshot); /* NULL is allowed */
 

@@ -125,6 +125,8 @@ int store_reload_collection(struct store_collection *collection, uint32_t tag,
  */
 void store_remove_collection(struct store_collection *collection);
 
+/* How many of its values could not be ingested: a list that leaves them out is not whole. */
+size_t store_collection_errors(struct store_collection *collection);
 struct store *store_of(const struct store_collection *collection);
 /* The index of a selectable field, or -1. */
 int store_field_index(const struct store_collection *collection, const char *label);

@@ -35,3 +35,9 @@ TESTS += tests/unit/quantity
 tests_unit_quantity_SOURCES = %D%/quantity.c
 tests_unit_quantity_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_quantity_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/ptree
+TESTS += tests/unit/ptree
+tests_unit_ptree_SOURCES = %D%/ptree.c
+tests_unit_ptree_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_ptree_LDADD = $(UNIT_LDADD)
