@@ -2,6 +2,10 @@
 
 core_libcoxcore_la_SOURCES += \
 	%D%/client.c %D%/client.h \
+	%D%/collection.c %D%/collection.h \
+	%D%/informer.c %D%/informer.h \
+	%D%/list.c %D%/list.h \
 	%D%/local.c \
 	%D%/queue.c %D%/queue.h \
+	%D%/reflector.c %D%/reflector.h \
 	%D%/transport.h
