@@ -17,6 +17,7 @@ coxkitinclude_HEADERS = \
 	%D%/coxswain/kit/alloc.h \
 	%D%/coxswain/kit/buf.h \
 	%D%/coxswain/kit/cleanup.h \
+	%D%/coxswain/kit/expect.h \
 	%D%/coxswain/kit/json.h \
 	%D%/coxswain/kit/map.h \
 	%D%/coxswain/kit/text.h \
@@ -27,6 +28,7 @@ noinst_LTLIBRARIES += api/libcoxkit.la
 api_libcoxkit_la_SOURCES = \
 	%D%/kit/alloc.c \
 	%D%/kit/buf.c \
+	%D%/kit/expect.c \
 	%D%/kit/json.c \
 	%D%/kit/map.c \
 	%D%/kit/text.c

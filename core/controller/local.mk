@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 
-core_libcoxcore_la_SOURCES += %D%/flags.c %D%/flags.h
+core_libcoxcore_la_SOURCES += \
+	%D%/controller.c %D%/controller.h \
+	%D%/flags.c %D%/flags.h

@@ -5,6 +5,7 @@
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/buf.h>
 #include <coxswain/kit/cleanup.h>
+#include <coxswain/kit/expect.h>
 #include <coxswain/kit/json.h>
 #include <coxswain/kit/map.h>
 #include <coxswain/kit/text.h>
@@ -248,15 +249,49 @@ static void test_json_writer(void **state)
 	assert_string_equal(buf.data, "\"root\"");
 }
 
+static uint64_t expect_now;
+
+static uint64_t expect_clock(void)
+{
+	return expect_now;
+}
+
+static void test_expect(void **state)
+{
+	static const char *const uids[] = {"u1", "u2"};
+	struct cox_expect *expect = cox_expect_new(expect_clock);
+
+	(void)state;
+	assert_true(cox_expect_met(expect, "k"));
+	cox_expect_creations(expect, "k", 2);
+	cox_expect_created(expect, "k");
+	assert_false(cox_expect_met(expect, "k"));
+	assert_true(cox_expect_met(expect, "other"));
+	cox_expect_created(expect, "k");
+	assert_true(cox_expect_met(expect, "k"));
+	cox_expect_deletions(expect, "k", uids, 2);
+	cox_expect_deleted(expect, "k", "u3");
+	cox_expect_deleted(expect, "k", "u1");
+	cox_expect_deleted(expect, "k", "u1");
+	assert_false(cox_expect_met(expect, "k"));
+	expect_now += UINT64_C(300000000000); /* not seen in five minutes */
+	assert_true(cox_expect_met(expect, "k"));
+	cox_expect_deletions(expect, "k", uids, 1);
+	cox_expect_forget(expect, "k");
+	assert_true(cox_expect_met(expect, "k"));
+	cox_expect_creations(expect, "k", 1);
+	cox_expect_free(expect);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_buf),	    cmocka_unit_test(test_json_string),
-		cmocka_unit_test(test_map),	    cmocka_unit_test(test_siphash),
-		cmocka_unit_test(test_numbers),	    cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_utf8),	    cmocka_unit_test(test_nearest),
-		cmocka_unit_test(test_base64),	    cmocka_unit_test(test_vec_and_steal),
-		cmocka_unit_test(test_json_writer),
+		cmocka_unit_test(test_buf),	cmocka_unit_test(test_json_string),
+		cmocka_unit_test(test_map),	cmocka_unit_test(test_siphash),
+		cmocka_unit_test(test_numbers), cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_utf8),	cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_base64),	cmocka_unit_test(test_vec_and_steal),
+		cmocka_unit_test(test_expect),	cmocka_unit_test(test_json_writer),
 	};
 
 	return cmocka_run_group_tests_name("kit", tests, NULL, NULL);

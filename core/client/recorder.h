@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tells people what happens to objects, as core/v1 Events. Recording never
+ * blocks: events wait in a bounded queue (the newest are dropped and counted
+ * when it is full) for one thread that writes them.
+ *
+ * The same thing said again raises `count` and `lastTimestamp` of the Event
+ * there is. More than ten messages in ten minutes that differ only in their
+ * text become one, "(combined from similar events): …". A source that speaks
+ * about one object more than 25 times is held to one event in five minutes.
+ */
+#ifndef COX_CLIENT_RECORDER_H
+#define COX_CLIENT_RECORDER_H
+
+#include "client/client.h"
+#include "machinery/object.h"
+
+struct recorder;
+
+/* `component` as in source.component; `host` may be NULL. The client outlives it. */
+struct recorder *recorder_new(struct client *client, const char *component, const char *host,
+			      struct cox_error *err);
+/* Writes what waits, for at most two seconds, and ends. */
+void recorder_free(struct recorder *recorder);
+
+/* `type` is "Normal" or "Warning". Any thread. */
+void recorder_event(struct recorder *recorder, const struct cox_object *about, const char *type,
+		    const char *reason, const char *format, ...) COX_PRINTF(5, 6);
+void recorder_vevent(struct recorder *recorder, const struct cox_object *about, const char *type,
+		     const char *reason, const char *format, va_list args);
+
+/* Returns when everything recorded before was written or given up; for tests and shutdown. */
+void recorder_flush(struct recorder *recorder, uint64_t deadline);
+
+#endif
