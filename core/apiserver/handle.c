@@ -8,6 +8,7 @@
 #include "apiserver/call.h"
 #include "apiserver/dispatch.h"
 #include "apiserver/endpoints.h"
+#include "apiserver/handle.h"
 #include "apiserver/local.h"
 #include "apiserver/status.h"
 
@@ -105,9 +106,8 @@ static void fill_attributes(const struct api_call *call, struct cox_attributes *
 }
 
 /* What a refusal says: who cannot do what to what where, and why. */
-static void refuse(struct api_call *call, const struct cox_attributes *a, const char *reason)
+static int forbidden(const struct cox_attributes *a, const char *reason, struct cox_error *err)
 {
-	cox_autoerror err = COX_ERROR_INIT;
 	cox_autobuf text = COX_BUF_INIT;
 
 	if (a->is_resource) {
@@ -125,10 +125,9 @@ static void refuse(struct api_call *call, const struct cox_attributes *a, const 
 	if (*reason)
 		cox_buf_printf(&text, ": %s", reason);
 	if (a->is_resource)
-		status_forbidden(&err, a->api_group, a->resource, a->name, cox_buf_cstr(&text));
-	else
-		error_set(&err, COX_REASON_FORBIDDEN, "forbidden: %s", cox_buf_cstr(&text));
-	call_fail(call, &err);
+		return status_forbidden(err, a->api_group, a->resource, a->name,
+					cox_buf_cstr(&text));
+	return error_set(err, COX_REASON_FORBIDDEN, "forbidden: %s", cox_buf_cstr(&text));
 }
 
 static void dispatch(struct api_call *call)
@@ -139,23 +138,32 @@ static void dispatch(struct api_call *call)
 		endpoints_serve(call);
 }
 
-static void authorize(struct api_call *call)
+int handle_authorize_verb(struct api_call *call, enum api_verb verb, struct cox_error *err)
 {
 	struct cox_attributes attributes;
 	struct cox_call context = call_context(call);
 	cox_autobuf reason = COX_BUF_INIT;
 	char method[16];
 
-	if (call->trusted) {
-		dispatch(call);
-		return;
-	}
+	if (call->trusted)
+		return 0;
 	fill_attributes(call, &attributes, method, sizeof(method));
+	if (call->route.is_resource)
+		attributes.verb = route_verb_name(verb);
 	if (authorizers_ask(call->chains->authorizers, &attributes, &context, &reason) ==
 	    COX_DECISION_ALLOW)
-		dispatch(call);
+		return 0;
+	return forbidden(&attributes, cox_buf_cstr(&reason), err);
+}
+
+static void authorize(struct api_call *call)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (handle_authorize_verb(call, call->verb, &err) != 0)
+		call_fail(call, &err);
 	else
-		refuse(call, &attributes, cox_buf_cstr(&reason));
+		dispatch(call);
 }
 
 static void authenticate_slowly(struct api_call *call)

@@ -149,13 +149,12 @@ static bool wants_pretty(const struct api_call *call)
 int read_negotiate(struct api_call *call, const struct api_resource *resource, bool list,
 		   struct shape *shape, struct cox_error *err)
 {
-	unsigned offers = OFFER_JSON | OFFER_YAML | OFFER_PROTOBUF | OFFER_TABLE |
+	unsigned offers = OFFER_JSON | OFFER_TABLE |
 			  (list ? OFFER_PARTIAL_LIST : OFFER_PARTIAL);
 
 	if (negotiate_accept(http_header(call->request, "Accept"), offers, &call->media, err) != 0)
 		return -1;
 	*shape = (struct shape){.resource = resource,
-				.format = call->media.format,
 				.form = call->media.shape,
 				.form_version = call->media.shape_version};
 	shape->pretty = wants_pretty(call);

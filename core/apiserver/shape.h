@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Objects in the form that a client asked for: another version of the same
- * collection, protobuf, YAML, Table, PartialObjectMetadata. Made from the
+ * collection, Table, PartialObjectMetadata. Made from the
  * canonical bytes by the tables. These functions may take their time; they run
  * on workers and stream threads. Any thread.
  */
@@ -16,7 +16,6 @@
 /* What is asked for; texts are borrowed while the form is in use. */
 struct shape {
 	const struct api_resource *resource;
-	enum media_format format;
 	enum media_shape form;
 	const char *form_version; /* "v1", "v1beta1" of meta.k8s.io */
 	bool pretty;
@@ -45,7 +44,6 @@ struct shape_list {
 	struct cox_buf *out;
 	struct list_meta meta;
 	size_t count;
-	struct cox_buf scratch; /* protobuf puts the metadata first, too */
 };
 
 void shape_list_begin(struct shape_list *list, const struct shape *shape,
@@ -60,8 +58,7 @@ void shape_list_open(const struct api_resource *resource, const struct list_meta
 void shape_list_close(struct cox_buf *out);
 
 /*
- * One frame of a watch: {"type":…,"object":…} and a newline, or length and
- * WatchEvent in protobuf. `type` is "ADDED" and so on; `json` the object (for
+ * One frame of a watch: {"type":…,"object":…} and a newline. `type` is "ADDED" and so on; `json` the object (for
  * "BOOKMARK" an object with nothing but metadata; for "ERROR" a Status).
  */
 int shape_watch_frame(const struct shape *shape, const char *type, struct cox_bytes json,

@@ -49,42 +49,60 @@ struct write *write_new(struct api_call *call, const struct api_resource *resour
 	return write;
 }
 
-static int no_room(struct cox_error *err)
+/* Room for one more part of the transaction, or NULL. */
+static void *add_part(struct write *write, void *parts, size_t count, size_t size,
+		      struct cox_error *err)
 {
-	return error_set(err, COX_REASON_INTERNAL_ERROR,
-			 "the object needs more than %d reservations at once", WRITE_PARTS_MAX);
+	if (count < WRITE_PARTS_MAX)
+		return arena_grow(write->call->arena, parts, count * size, (count + 1) * size);
+	error_set(err, COX_REASON_INVALID, "the object needs more than %d reservations at once",
+		  WRITE_PARTS_MAX);
+	return NULL;
+}
+
+static struct cox_bytes copy_bytes(struct write *write, const void *data, size_t size)
+{
+	return (struct cox_bytes){arena_strndup(write->call->arena, data, size), size};
 }
 
 int write_add_compare(struct write *write, const char *key, size_t size, uint64_t revision,
 		      struct cox_error *err)
 {
-	if (write->txn.compare_count == WRITE_PARTS_MAX)
-		return no_room(err);
-	write->compares[write->txn.compare_count++] = (struct cox_compare){
-		{arena_strndup(write->call->arena, key, size), size}, revision};
+	struct cox_compare *parts = add_part(write, write->compares, write->txn.compare_count,
+					     sizeof(*parts), err);
+
+	if (!parts)
+		return -1;
+	write->compares = parts;
+	parts[write->txn.compare_count++] =
+		(struct cox_compare){copy_bytes(write, key, size), revision};
 	return 0;
 }
 
 int write_add_put(struct write *write, const char *key, size_t key_size, const void *value,
 		  size_t value_size, uint32_t tag, struct cox_error *err)
 {
-	struct arena *arena = write->call->arena;
+	struct cox_put *parts =
+		add_part(write, write->puts, write->txn.put_count, sizeof(*parts), err);
 
-	if (write->txn.put_count == WRITE_PARTS_MAX)
-		return no_room(err);
-	write->puts[write->txn.put_count++] =
-		(struct cox_put){.key = {arena_strndup(arena, key, key_size), key_size},
-				 .value = {arena_strndup(arena, value, value_size), value_size},
-				 .tag = tag};
+	if (!parts)
+		return -1;
+	write->puts = parts;
+	parts[write->txn.put_count++] = (struct cox_put){.key = copy_bytes(write, key, key_size),
+							 .value = copy_bytes(write, value, value_size),
+							 .tag = tag};
 	return 0;
 }
 
 int write_add_delete(struct write *write, const char *key, size_t size, struct cox_error *err)
 {
-	if (write->txn.delete_count == WRITE_PARTS_MAX)
-		return no_room(err);
-	write->deletes[write->txn.delete_count++] =
-		(struct cox_bytes){arena_strndup(write->call->arena, key, size), size};
+	struct cox_bytes *parts =
+		add_part(write, write->deletes, write->txn.delete_count, sizeof(*parts), err);
+
+	if (!parts)
+		return -1;
+	write->deletes = parts;
+	parts[write->txn.delete_count++] = copy_bytes(write, key, size);
 	return 0;
 }
 

@@ -17,7 +17,7 @@
 #include "store/entry.h"
 #include "store/submit.h"
 
-enum { WRITE_ATTEMPTS = 8, WRITE_PARTS_MAX = 64 };
+enum { WRITE_ATTEMPTS = 8, WRITE_PARTS_MAX = 1024 };
 
 enum write_operation {
 	WRITE_CREATE,
@@ -57,9 +57,9 @@ struct write {
 	void (*absent)(struct write *write);
 
 	/* The transaction of this attempt; parts live in the arena. */
-	struct cox_compare compares[WRITE_PARTS_MAX];
-	struct cox_put puts[WRITE_PARTS_MAX];
-	struct cox_bytes deletes[WRITE_PARTS_MAX];
+	struct cox_compare *compares;
+	struct cox_put *puts;
+	struct cox_bytes *deletes;
 	struct store_txn txn;
 	bool generated_name;
 };
