@@ -6,3 +6,4 @@ include plugins/authorizer/alwaysdeny/local.mk
 
 include plugins/storage/common/local.mk
 include plugins/storage/memory/local.mk
+include plugins/storage/leveldb/local.mk

@@ -62,6 +62,13 @@ void engine_begin(struct engine *engine, uint64_t revision, uint64_t compacted, 
 	hub_advance(&engine->hub, revision, NULL, 0);
 }
 
+void engine_rejoin(struct engine *engine, uint64_t revision, uint64_t compacted)
+{
+	engine->revision = revision;
+	hub_compact(&engine->hub, compacted);
+	hub_rejoin(&engine->hub, revision);
+}
+
 uint64_t engine_clock(const struct engine *engine)
 {
 	return engine->clock_start + (engine->host->monotonic_ns() - engine->monotonic_start);

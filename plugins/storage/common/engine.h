@@ -76,6 +76,8 @@ void engine_free(struct engine *engine);
  * has shown in earlier lives: it never goes back, whatever the machine's does.
  */
 void engine_begin(struct engine *engine, uint64_t revision, uint64_t compacted, uint64_t clock);
+/* The backend was opened anew and is at `revision`; engine.write is held. */
+void engine_rejoin(struct engine *engine, uint64_t revision, uint64_t compacted);
 int engine_start(struct engine *engine, struct cox_error *err);
 void engine_stop(struct engine *engine);
 /* The engine's thread is needed at this monotonic time, or earlier. */

@@ -56,6 +56,17 @@ void hub_advance(struct hub *hub, uint64_t revision, const struct change *change
 	}
 }
 
+void hub_rejoin(struct hub *hub, uint64_t revision)
+{
+	cox_lock_scope(&hub->lock);
+
+	hub->revision = revision;
+	for (struct watch *watch = hub->watches; watch; watch = watch->next) {
+		watch->touched = true;
+		pthread_cond_signal(&watch->wake);
+	}
+}
+
 void hub_compact(struct hub *hub, uint64_t revision)
 {
 	cox_lock_scope(&hub->lock);

@@ -66,6 +66,8 @@ void hub_free(struct hub *hub);
 
 /* The store is at `revision`, by these changes. */
 void hub_advance(struct hub *hub, uint64_t revision, const struct change *changes, size_t count);
+/* The store is at `revision`, and what led there is to be read. */
+void hub_rejoin(struct hub *hub, uint64_t revision);
 /* History up to and including `revision` is about to go. */
 void hub_compact(struct hub *hub, uint64_t revision);
 void hub_position(struct hub *hub, uint64_t *revision, uint64_t *compacted);

@@ -42,6 +42,9 @@ struct key_range {
 	struct cox_bytes end;
 };
 
+/* Of a string constant. */
+#define bytes_literal(text) ((struct cox_bytes){text, sizeof(text) - 1})
+
 static inline int bytes_compare(struct cox_bytes a, struct cox_bytes b)
 {
 	size_t size = a.size < b.size ? a.size : b.size;

@@ -14,4 +14,13 @@ tests_conformance_storage_memory_CPPFLAGS = $(STORAGE_TEST_CPPFLAGS) \
 	-DSTORAGE_PLUGIN_NAME='"memory"'
 tests_conformance_storage_memory_LDADD = $(STORAGE_TEST_LDADD)
 endif
+
+if PLUGIN_STORAGE_LEVELDB
+check_PROGRAMS += tests/conformance/storage/leveldb
+TESTS += tests/conformance/storage/leveldb
+tests_conformance_storage_leveldb_SOURCES = $(storage_suite_sources)
+tests_conformance_storage_leveldb_CPPFLAGS = $(STORAGE_TEST_CPPFLAGS) \
+	-DSTORAGE_PLUGIN_NAME='"leveldb"'
+tests_conformance_storage_leveldb_LDADD = $(STORAGE_TEST_LDADD)
+endif
 endif
