@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON Patch (RFC 6902) on value trees. At most JSONPATCH_OPERATIONS_MAX
- * operations; what `copy` adds is bounded too, because copies of copies double.
+ * JSON Patch (RFC 6902) on value trees. The number of operations is bounded,
+ * and so is what `copy` adds (copies of copies double) and the work done.
  */
 #ifndef COX_MACHINERY_JSONPATCH_H
 #define COX_MACHINERY_JSONPATCH_H
@@ -11,7 +11,8 @@
 
 enum {
 	JSONPATCH_OPERATIONS_MAX = 10000,
-	JSONPATCH_COPIED_MAX = 200000, /* values that copy operations may add in all */
+	JSONPATCH_COPIED_MAX = 16 * 1024 * 1024, /* bytes that copies may take in all */
+	JSONPATCH_WORK_MAX = 4 * 1000 * 1000	 /* values visited or moved in all */
 };
 
 /*

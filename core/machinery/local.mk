@@ -4,12 +4,13 @@ core_libcoxcore_la_SOURCES += \
 	%D%/field_selector.c \
 	%D%/json.c %D%/json.h %D%/json_scan.h \
 	%D%/json_tree.c \
-	%D%/jsonpatch.h \
+	%D%/jsonpatch.c %D%/jsonpatch.h \
 	%D%/label_selector.c \
 	%D%/label_selector_text.c \
 	%D%/label_set.c \
-	%D%/mergepatch.h \
+	%D%/mergepatch.c %D%/mergepatch.h \
 	%D%/object.c %D%/object.h \
+	%D%/protobuf.h \
 	%D%/quantity.c %D%/quantity.h \
 	%D%/selector.h %D%/selector_build.h \
 	%D%/value.c %D%/value.h \
@@ -23,5 +24,6 @@ core_libcoxcore_la_SOURCES += \
 	%D%/path.c %D%/path.h \
 	%D%/rules.c \
 	%D%/schema.c %D%/schema.h \
+	%D%/strategic.h \
 	%D%/tables.h
 nodist_core_libcoxcore_la_SOURCES += api/gen/schema_tables.c

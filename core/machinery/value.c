@@ -419,6 +419,27 @@ bool value_remove_n(struct value *object, const char *key, size_t size)
 	return true;
 }
 
+struct value_member *value_find_n(struct value *object, const char *key, size_t size)
+{
+	return find_member(object, key, size);
+}
+
+void value_drop_unset(struct value *object)
+{
+	uint32_t kept = 0;
+
+	if (!value_is(object, VALUE_OBJECT))
+		return;
+	for (uint32_t i = 0; i < object->count; i++)
+		if (object->object.members[i].value)
+			object->object.members[kept++] = object->object.members[i];
+	if (kept == object->count)
+		return;
+	object->count = kept;
+	if (object->object.index)
+		index_refill(object);
+}
+
 bool value_remove(struct value *object, const char *key)
 {
 	return value_remove_n(object, key, strlen(key));

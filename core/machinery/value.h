@@ -100,6 +100,12 @@ struct value *value_make_object(struct arena *arena, struct value *object, const
 struct value *value_make_array(struct arena *arena, struct value *object, const char *key);
 bool value_remove(struct value *object, const char *key); /* whether it was there */
 bool value_remove_n(struct value *object, const char *key, size_t size);
+/*
+ * Removing many at once: find each, set its `value` to NULL, then drop them all.
+ * Between the two the object must not be read otherwise.
+ */
+struct value_member *value_find_n(struct value *object, const char *key, size_t size);
+void value_drop_unset(struct value *object);
 void value_push(struct arena *arena, struct value *array, struct value *item);
 void value_insert(struct arena *arena, struct value *array, size_t index, struct value *item);
 void value_remove_at(struct value *array, size_t index);

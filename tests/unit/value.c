@@ -106,6 +106,19 @@ static void test_index(void **state)
 		}
 		if (step % 1000 == 500)
 			value_sort_keys(object);
+		if (step % 1000 == 600) {
+			struct value_member *member;
+
+			for (unsigned i = 0; i < 300; i += 3) {
+				snprintf(key, sizeof(key), "key-%u", i);
+				member = value_find_n(object, key, strlen(key));
+				assert_int_equal(member != NULL, present[i]);
+				if (member)
+					member->value = NULL;
+				present[i] = false;
+			}
+			value_drop_unset(object);
+		}
 		if (step % 1000 == 750)
 			object = value_copy(&arena, object);
 	}
