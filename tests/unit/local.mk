@@ -46,3 +46,9 @@ TESTS += tests/unit/informer
 tests_unit_informer_SOURCES = %D%/informer.c tests/lib/fake_server.c tests/lib/fake_server.h
 tests_unit_informer_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_informer_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/patch
+TESTS += tests/unit/patch
+tests_unit_patch_SOURCES = %D%/patch.c
+tests_unit_patch_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_patch_LDADD = $(UNIT_LDADD)
