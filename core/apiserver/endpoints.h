@@ -6,5 +6,7 @@
 #include "apiserver/call.h"
 
 void endpoints_serve(struct api_call *call);
+/* The text 404 of a path that nobody serves. */
+void endpoints_not_found(struct api_call *call);
 
 #endif

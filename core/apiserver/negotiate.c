@@ -134,32 +134,45 @@ static enum media_format offered_format(struct piece type, unsigned offers)
 	return MEDIA_NONE;
 }
 
+/* What a clause may ask for with as, g and v. */
+static const struct {
+	const char *as, *group, *version;
+	enum media_shape shape;
+	unsigned offer;
+} shapes[] = {
+	{"Table", "meta.k8s.io", "v1", SHAPE_TABLE, OFFER_TABLE},
+	{"Table", "meta.k8s.io", "v1beta1", SHAPE_TABLE, OFFER_TABLE},
+	{"PartialObjectMetadata", "meta.k8s.io", "v1", SHAPE_PARTIAL, OFFER_PARTIAL},
+	{"PartialObjectMetadata", "meta.k8s.io", "v1beta1", SHAPE_PARTIAL, OFFER_PARTIAL},
+	{"PartialObjectMetadataList", "meta.k8s.io", "v1", SHAPE_PARTIAL_LIST, OFFER_PARTIAL_LIST},
+	{"PartialObjectMetadataList", "meta.k8s.io", "v1beta1", SHAPE_PARTIAL_LIST,
+	 OFFER_PARTIAL_LIST},
+	{"APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2", SHAPE_AGGREGATED, OFFER_AGGREGATED},
+	{"APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2beta1", SHAPE_AGGREGATED,
+	 OFFER_AGGREGATED},
+};
+
+enum { SHAPE_COUNT = sizeof(shapes) / sizeof(shapes[0]) };
+
 static int offered_shape(const struct clause *clause, unsigned offers, struct media_choice *choice)
 {
 	choice->shape = SHAPE_OBJECT;
 	choice->shape_version = "";
 	if (!clause->as.size)
 		return 0;
-	if (!piece_is(clause->group, "meta.k8s.io"))
+	/* These have a form of their own only as JSON. */
+	if (choice->format != MEDIA_JSON)
 		return -1;
-	if (piece_is(clause->version, "v1"))
-		choice->shape_version = "v1";
-	else if (piece_is(clause->version, "v1beta1"))
-		choice->shape_version = "v1beta1";
-	else
-		return -1;
-	if (piece_is(clause->as, "Table") && (offers & OFFER_TABLE))
-		choice->shape = SHAPE_TABLE;
-	else if (piece_is(clause->as, "PartialObjectMetadata") && (offers & OFFER_PARTIAL))
-		choice->shape = SHAPE_PARTIAL;
-	else if (piece_is(clause->as, "PartialObjectMetadataList") && (offers & OFFER_PARTIAL_LIST))
-		choice->shape = SHAPE_PARTIAL_LIST;
-	else
-		return -1;
-	/* Tables have a form of their own only as JSON. */
-	if (choice->shape == SHAPE_TABLE && choice->format == MEDIA_PROTOBUF)
-		return -1;
-	return 0;
+	for (size_t i = 0; i < SHAPE_COUNT; i++) {
+		if (!(offers & shapes[i].offer) || !piece_is(clause->as, shapes[i].as) ||
+		    !piece_is(clause->group, shapes[i].group) ||
+		    !piece_is(clause->version, shapes[i].version))
+			continue;
+		choice->shape = shapes[i].shape;
+		choice->shape_version = shapes[i].version;
+		return 0;
+	}
+	return -1;
 }
 
 int negotiate_accept(const char *accept, unsigned offers, struct media_choice *choice,
@@ -199,20 +212,16 @@ int negotiate_accept(const char *accept, unsigned offers, struct media_choice *c
 const char *negotiate_content_type(const struct media_choice *choice, bool watch,
 				   struct arena *arena)
 {
-	static const char *const shapes[] = {
-		[SHAPE_OBJECT] = "",
-		[SHAPE_TABLE] = "Table",
-		[SHAPE_PARTIAL] = "PartialObjectMetadata",
-		[SHAPE_PARTIAL_LIST] = "PartialObjectMetadataList",
-	};
 	const char *type = "application/json";
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (formats[i].format == choice->format)
 			type = formats[i].type;
-	if (choice->shape != SHAPE_OBJECT)
-		type = arena_printf(arena, "%s;as=%s;g=meta.k8s.io;v=%s", type,
-				    shapes[choice->shape], choice->shape_version);
+	for (size_t i = 0; i < SHAPE_COUNT; i++)
+		if (choice->shape == shapes[i].shape &&
+		    strcmp(choice->shape_version, shapes[i].version) == 0)
+			type = arena_printf(arena, "%s;g=%s;v=%s;as=%s", type, shapes[i].group,
+					    shapes[i].version, shapes[i].as);
 	if (watch && choice->format != MEDIA_JSON)
 		type = arena_printf(arena, "%s;stream=watch", type);
 	return type;

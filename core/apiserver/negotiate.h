@@ -24,7 +24,8 @@ enum media_shape {
 	SHAPE_OBJECT,
 	SHAPE_TABLE,
 	SHAPE_PARTIAL,     /* PartialObjectMetadata */
-	SHAPE_PARTIAL_LIST /* PartialObjectMetadataList */
+	SHAPE_PARTIAL_LIST, /* PartialObjectMetadataList */
+	SHAPE_AGGREGATED /* APIGroupDiscoveryList of apidiscovery.k8s.io */
 };
 
 /* Bits of what an endpoint can answer with. */
@@ -35,11 +36,12 @@ enum media_shape {
 #define OFFER_TABLE (1u << 8)
 #define OFFER_PARTIAL (1u << 9)
 #define OFFER_PARTIAL_LIST (1u << 10)
+#define OFFER_AGGREGATED (1u << 11)
 
 struct media_choice {
 	enum media_format format;
 	enum media_shape shape;
-	const char *shape_version; /* "v1" or "v1beta1" of meta.k8s.io */
+	const char *shape_version; /* "v1" or "v1beta1" of meta.k8s.io; "v2", "v2beta1" */
 	bool pretty;               /* ?pretty or parameter pretty=1 */
 	bool stream;               /* ;stream=watch was asked for */
 };

@@ -10,6 +10,7 @@
 #include "machinery/encode.h"
 #include "machinery/json.h"
 #include "machinery/validate.h"
+#include "store/snapshot.h"
 
 #include <coxswain/kit/alloc.h>
 #include <inttypes.h>
