@@ -24,6 +24,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/path.c %D%/path.h \
 	%D%/rules.c \
 	%D%/schema.c %D%/schema.h \
-	%D%/strategic.h \
+	%D%/strategic.c %D%/strategic.h %D%/strategic_merge.h \
+	%D%/strategic_list.c \
 	%D%/tables.h
 nodist_core_libcoxcore_la_SOURCES += api/gen/schema_tables.c

@@ -52,3 +52,9 @@ TESTS += tests/unit/patch
 tests_unit_patch_SOURCES = %D%/patch.c
 tests_unit_patch_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_patch_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/strategic
+TESTS += tests/unit/strategic
+tests_unit_strategic_SOURCES = %D%/strategic.c
+tests_unit_strategic_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_strategic_LDADD = $(UNIT_LDADD)
