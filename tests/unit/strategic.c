@@ -61,7 +61,7 @@ static const struct {
 	 "{\"tolerations\":[{\"key\":\"b\"}]}", "{\"tolerations\":[{\"key\":\"b\"}]}"},
 	/* sets of plain values */
 	{"meta.v1.ObjectMeta", "{\"finalizers\":[\"a\",\"b\",\"c\"]}",
-	 "{\"finalizers\":[\"d\",\"b\"]}", "{\"finalizers\":[\"a\",\"d\",\"b\",\"c\"]}"},
+	 "{\"finalizers\":[\"d\",\"b\"]}", "{\"finalizers\":[\"d\",\"a\",\"b\",\"c\"]}"},
 	{"meta.v1.ObjectMeta", "{\"finalizers\":[\"a\",\"b\",\"c\"]}",
 	 "{\"$deleteFromPrimitiveList/finalizers\":[\"b\",\"x\"]}",
 	 "{\"finalizers\":[\"a\",\"c\"]}"},
