@@ -101,8 +101,8 @@ const char *http_parameter_at(const struct http_request *request, const char *na
 
 /*
  * Bytes that somebody keeps until `release(owner)`, which is called once, on
- * any thread, also when the bytes were never sent. NULL: they are constant or
- * live as long as the request's arena.
+ * any thread, also when the bytes were never sent. NULL: they are constant or,
+ * in a response, live as long as the request's arena.
  */
 struct http_piece {
 	const void *data;
@@ -161,7 +161,10 @@ struct http_stream;
  * never after `closed` has returned; they must not block. NULL where not wanted.
  */
 struct http_stream_callbacks {
-	/* After http_stream_wake, and when a queue that was full has emptied. */
+	/*
+	 * After http_stream_wake or a refused write, once all that was queued
+	 * has left: the time to write more.
+	 */
 	void (*writable)(struct http_stream *stream, void *context);
 	/* Bytes of the client, of an upgraded connection only. */
 	void (*input)(struct http_stream *stream, void *context, const void *data, size_t size);

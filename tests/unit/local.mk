@@ -12,6 +12,36 @@ tests_unit_base_SOURCES = %D%/base.c
 tests_unit_base_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_base_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/http
+TESTS += tests/unit/http
+tests_unit_http_SOURCES = %D%/http.c %D%/http_peer.h
+tests_unit_http_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_http_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/http_stream
+TESTS += tests/unit/http_stream
+tests_unit_http_stream_SOURCES = %D%/http_stream.c %D%/http_peer.h
+tests_unit_http_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_http_stream_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/pki
+TESTS += tests/unit/pki
+tests_unit_pki_SOURCES = %D%/pki.c
+tests_unit_pki_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_pki_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/request
+TESTS += tests/unit/request
+tests_unit_request_SOURCES = %D%/request.c
+tests_unit_request_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_request_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/workers
+TESTS += tests/unit/workers
+tests_unit_workers_SOURCES = %D%/workers.c
+tests_unit_workers_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_workers_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/queue
 TESTS += tests/unit/queue
 tests_unit_queue_SOURCES = %D%/queue.c
@@ -41,6 +71,7 @@ TESTS += tests/unit/ptree
 tests_unit_ptree_SOURCES = %D%/ptree.c
 tests_unit_ptree_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_ptree_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/informer
 TESTS += tests/unit/informer
 tests_unit_informer_SOURCES = %D%/informer.c tests/lib/fake_server.c tests/lib/fake_server.h

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an answer's body is read from: pieces one after the other, or what a
+ * producer makes, compressed or not. Owns what the response brought along.
+ */
+#ifndef COX_NET_BODY_H
+#define COX_NET_BODY_H
+
+#include "net/http.h"
+
+enum { BODY_GZIP_MIN = 128 * 1024 };
+
+struct body;
+
+/* Takes over the pieces or the producer. */
+struct body *body_new(const struct http_response *response);
+/* Compresses from here on: nothing was read yet; the length is then unknown. */
+int body_compress(struct body *body);
+uint64_t body_length(const struct body *body);
+/* The whole body if it is one run of bytes that need not be made, else NULL. */
+const void *body_single(const struct body *body);
+/* Fills in up to `room` (at least 1); bytes, 0 at the end, -1. One thread at a time. */
+int64_t body_read(struct body *body, char *out, size_t room);
+void body_free(struct body *body);
+
+#endif

@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything that touches libmicrohttpd. Its threads read heads and bodies and
+ * send answers; here its calls become requests, and answers become its
+ * responses. Off its threads nothing of it is called but "resume".
+ *
+ * A connection that is taken over stays suspended there until the stream ends;
+ * then it is resumed, and the handler says MHD_NO, which makes the library
+ * close and free it. Refusals go the same way, so that a client still sending
+ * its body gets to read why.
+ */
+#include "net/body.h"
+#include "net/connection.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <coxswain/kit/alloc.h>
+#include <coxswain/kit/cleanup.h>
+#include <gnutls/abstract.h>
+#include <microhttpd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+enum {
+	JOINED_MAX = 16 * 1024, /* a body up to this is sent with its head, in one piece */
+	BLOCK = 64 * 1024,	/* and a longer one in blocks */
+	BODY_PACE = 100 * 1000, /* bytes that buy a body one more second */
+	BODY_STEP = 64 * 1024
+};
+
+/* Answers */
+
+static ssize_t read_block(void *context, uint64_t position, char *out, size_t room)
+{
+	int64_t size = body_read(context, out, room);
+
+	(void)position;
+	if (size < 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	return size ? (ssize_t)size : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void free_body(void *context)
+{
+	body_free(context);
+}
+
+/* A short body of several pieces becomes one, so that it costs one system call. */
+static struct MHD_Response *join_body(struct body *body)
+{
+	size_t size = (size_t)body_length(body), done = 0;
+	char *joined = cox_alloc(size + 1);
+	struct MHD_Response *answer;
+
+	while (done < size) {
+		int64_t part = body_read(body, joined + done, size - done);
+
+		if (part <= 0)
+			break;
+		done += (size_t)part;
+	}
+	body_free(body);
+	answer = MHD_create_response_from_buffer_with_free_callback(done, joined, free);
+	if (!answer)
+		free(joined);
+	return answer;
+}
+
+static struct MHD_Response *answer_from(struct body *body, bool may_join)
+{
+	uint64_t length = body_length(body);
+	const void *single = body_single(body);
+	struct MHD_Response *answer;
+
+	if (!single && may_join && length <= JOINED_MAX)
+		return join_body(body);
+	if (single)
+		answer = MHD_create_response_from_buffer_with_free_callback_cls(
+			(size_t)length, (void *)(uintptr_t)single, free_body, body);
+	else
+		answer = MHD_create_response_from_callback(
+			length == HTTP_LENGTH_UNKNOWN ? MHD_SIZE_UNKNOWN : length, BLOCK,
+			read_block, body, free_body);
+	if (!answer)
+		body_free(body);
+	return answer;
+}
+
+static bool accepts_gzip(const struct http_request *request)
+{
+	const char *accept = http_header(request, "Accept-Encoding"), *gzip;
+
+	if (!accept || !http_header_has(request, "Accept-Encoding", "gzip"))
+		return false;
+	gzip = strcasestr(accept, "gzip");
+	gzip += 4 + strspn(gzip + 4, " \t");
+	/* ";q=0", ";q=0.000" refuse it; anything else is some liking */
+	if (*gzip != ';')
+		return true;
+	gzip += 1 + strspn(gzip + 1, " \t");
+	if (strncasecmp(gzip, "q=0", 3) != 0)
+		return true;
+	return gzip[3 + strspn(gzip + 3, ".0")] >= '1' && gzip[3 + strspn(gzip + 3, ".0")] <= '9';
+}
+
+static bool wants_gzip(const struct connection *connection, const struct http_response *response,
+		       const struct body *body)
+{
+	return (response->flags & HTTP_RESPONSE_GZIP) && body_length(body) >= BODY_GZIP_MIN &&
+	       (!connection->request.loopback || connection->server->config.gzip_loopback) &&
+	       accepts_gzip(&connection->request);
+}
+
+static void add_header(struct MHD_Response *answer, const char *name, const char *value)
+{
+	if (MHD_add_response_header(answer, name, value) != MHD_YES)
+		log_error("the header %s could not be added to an answer", name);
+}
+
+static struct MHD_Response *make_answer(struct connection *connection,
+					const struct http_response *response)
+{
+	struct body *body = body_new(response);
+	bool gzip = wants_gzip(connection, response, body) && body_compress(body) == 0;
+	struct MHD_Response *answer = answer_from(body, !response->produce && !gzip);
+
+	if (!answer)
+		return NULL;
+	if (response->content_type)
+		add_header(answer, "Content-Type", response->content_type);
+	for (size_t i = 0; i < response->header_count; i++)
+		add_header(answer, response->headers[i].name, response->headers[i].value);
+	if (response->flags & HTTP_RESPONSE_GZIP)
+		add_header(answer, "Vary", "Accept-Encoding");
+	if (gzip)
+		add_header(answer, "Content-Encoding", "gzip");
+	if ((response->flags & HTTP_RESPONSE_CLOSE) || atomic_load(&connection->server->closing))
+		add_header(answer, "Connection", "close");
+	return answer;
+}
+
+/* The transport of requests that came through a socket */
+
+static void socket_respond(struct http_request *request, const struct http_response *response)
+{
+	struct connection *connection = (struct connection *)request;
+
+	connection->answer = make_answer(connection, response);
+	connection->status = response->status;
+	connection->stage = CONNECTION_ANSWERED;
+	if (!connection->suspended)
+		return;
+	sweep_undefer(connection);
+	MHD_resume_connection(connection->library);
+}
+
+static void suspend(struct connection *connection)
+{
+	connection->suspended = true;
+	MHD_suspend_connection(connection->library);
+}
+
+static void socket_defer(struct http_request *request, void (*gone)(void *context), void *context)
+{
+	struct connection *connection = (struct connection *)request;
+
+	suspend(connection);
+	sweep_defer(connection, gone, context);
+}
+
+static void stream_finished(void *owner)
+{
+	struct connection *connection = owner;
+
+	connection->stage = CONNECTION_OVER;
+	MHD_resume_connection(connection->library);
+}
+
+static void free_request_memory(struct connection *connection, struct arena *arena,
+				struct cox_buf *body)
+{
+	if (body->capacity)
+		atomic_fetch_sub(&connection->server->body_now, body->capacity);
+	cox_buf_free(body);
+	arena_free(arena);
+}
+
+static struct http_stream *take_over(struct connection *connection,
+				     const struct http_response *head,
+				     const struct http_stream_callbacks *callbacks, void *context)
+{
+	struct http_server *server = connection->server;
+	struct stream_socket socket = {.fd = connection->fd,
+				       .session = connection->session,
+				       .http10 = connection->request.http10,
+				       .no_body = connection->request.method == HTTP_HEAD,
+				       .finished = stream_finished,
+				       .owner = connection};
+	/* The head may lie in the arena, and the stream may end before we do. */
+	struct arena arena = connection->request.arena;
+	struct cox_buf body = connection->body;
+	struct http_stream *stream;
+
+	connection->request.arena = (struct arena)ARENA_INIT;
+	connection->body = (struct cox_buf)COX_BUF_INIT;
+	connection->stage = CONNECTION_TAKEN;
+	atomic_store(&connection->deadline, 0);
+	if (connection->suspended)
+		sweep_undefer(connection);
+	else
+		suspend(connection);
+	stream = stream_open(server->streams, &socket, head, callbacks, context);
+	if (body.capacity)
+		atomic_fetch_sub(&server->body_now, body.capacity);
+	cox_buf_free(&body);
+	arena_free(&arena);
+	return stream;
+}
+
+static struct http_stream *socket_stream(struct http_request *request,
+					 const struct http_response *head,
+					 const struct http_stream_callbacks *callbacks,
+					 void *context)
+{
+	struct http_response plain = *head;
+
+	plain.length = 0; /* a stream has no end that is known */
+	http_response_discard(head);
+	return take_over((struct connection *)request, &plain, callbacks, context);
+}
+
+static const struct http_request_ops socket_ops = {
+	.respond = socket_respond,
+	.defer = socket_defer,
+	.stream = socket_stream,
+};
+
+/* Refusals */
+
+static void refuse(struct connection *connection, unsigned code, const char *reason,
+		   const char *message)
+{
+	static const struct http_stream_callbacks none = {0};
+	static const struct http_header retry = {"Retry-After", "1"};
+	cox_autobuf text = COX_BUF_INIT;
+	struct http_response head = {.status = code, .content_type = "application/json"};
+	struct http_stream *stream;
+
+	atomic_fetch_add(&connection->server->refused, 1);
+	request_status_json(&text, code, reason, message);
+	head.length = text.size;
+	if (code == 429) {
+		head.headers = &retry;
+		head.header_count = 1;
+	}
+	stream = take_over(connection, &head, &none, NULL);
+	if (http_stream_copy(stream, text.data, text.size) != 0)
+		log_verbose(4, "a refused client hung up");
+	http_stream_end(stream);
+	http_stream_release(stream);
+}
+
+static void refuse_error(struct connection *connection, const struct cox_error *err)
+{
+	refuse(connection, (unsigned)error_http_code(err->reason), error_reason_name(err->reason),
+	       error_text(err));
+}
+
+/* Reading requests */
+
+struct header_walk {
+	struct connection *connection;
+	struct http_header *headers;
+	size_t capacity;
+	struct cox_error *err;
+	bool failed;
+};
+
+static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name,
+				   size_t name_size, const char *value, size_t value_size)
+{
+	struct header_walk *walk = context;
+	struct http_request *request = &walk->connection->request;
+	size_t trimmed = value_size;
+
+	(void)kind;
+	if (!value)
+		value = "";
+	if (request->header_count == walk->capacity ||
+	    request_judge_header(name, name_size, value, value_size, walk->err) != 0) {
+		walk->failed = true;
+		return MHD_NO;
+	}
+	while (trimmed && (value[trimmed - 1] == ' ' || value[trimmed - 1] == '\t'))
+		trimmed--;
+	if (trimmed < value_size)
+		value = arena_strndup(&request->arena, value, trimmed);
+	walk->headers[request->header_count++] = (struct http_header){name, value};
+	return MHD_YES;
+}
+
+static int read_headers(struct connection *connection, struct cox_error *err)
+{
+	int count = MHD_get_connection_values(connection->library, MHD_HEADER_KIND, NULL, NULL);
+	struct header_walk walk = {.connection = connection, .err = err};
+
+	if (count < 0 || count > REQUEST_HEADERS_MAX)
+		return error_set(err, COX_REASON_BAD_REQUEST, "the request has too many headers");
+	walk.capacity = (size_t)count;
+	walk.headers = arena_calloc(&connection->request.arena,
+				    (walk.capacity + 1) * sizeof(*walk.headers));
+	connection->request.headers = walk.headers;
+	MHD_get_connection_values_n(connection->library, MHD_HEADER_KIND, take_header, &walk);
+	return walk.failed ? -1 : 0;
+}
+
+/* Judges the client's certificates once, and again when they or the CA have changed. */
+static void judge_peer(struct connection *connection)
+{
+	struct http_server *server = connection->server;
+	unsigned generation = atomic_load(&server->tls_generation);
+	struct http_request *request = &connection->request;
+	char problem[TLS_PROBLEM_SIZE];
+
+	if (!connection->peer_judged || connection->peer_generation != generation ||
+	    (uint64_t)time(NULL) > connection->peer_until) {
+		struct cox_bytes chain[TLS_CHAIN_MAX];
+		struct tls_state *state;
+
+		pthread_mutex_lock(&server->tls_mutex);
+		state = tls_state_ref(server->tls);
+		pthread_mutex_unlock(&server->tls_mutex);
+		connection->chain_count = tls_session_peer(state, connection->session, chain,
+							   &connection->peer_until, problem);
+		tls_state_unref(state);
+		free(connection->problem);
+		connection->problem = *problem ? cox_strdup(problem) : NULL;
+		free(connection->chain);
+		connection->chain =
+			connection->chain_count
+				? cox_memdup(chain, connection->chain_count * sizeof(chain[0]))
+				: NULL;
+		connection->peer_judged = true;
+		connection->peer_generation = generation;
+	}
+	request->certificates = connection->chain;
+	request->certificate_count = connection->chain_count;
+	request->certificate_problem = connection->problem;
+}
+
+static enum MHD_Result queue_answer(struct connection *connection)
+{
+	struct MHD_Response *answer = connection->answer;
+	enum MHD_Result result;
+
+	connection->answer = NULL;
+	if (!answer)
+		return MHD_NO;
+	result = MHD_queue_response(connection->library, connection->status, answer);
+	MHD_destroy_response(answer);
+	return result;
+}
+
+static enum MHD_Result hand_over(struct connection *connection)
+{
+	struct http_request *request = &connection->request;
+	struct http_server *server = connection->server;
+
+	request->body = (struct cox_bytes){connection->body.data, connection->body.size};
+	request->arrived = clock_monotonic();
+	request->deadline = request->arrived + server->config.request_time;
+	atomic_store(&connection->deadline, 0);
+	atomic_fetch_add(&server->requests, 1);
+	connection->stage = CONNECTION_HANDED;
+	server->config.handler(request);
+	/* If it was taken away, others own it by now: do not look. */
+	if (connection->suspended)
+		return MHD_YES;
+	if (connection->stage == CONNECTION_HANDED) {
+		log_error("no answer for %s %s", request->method_name, request->raw_path);
+		http_respond_text(request, 500, "text/plain", "no answer\n", 10);
+	}
+	return queue_answer(connection);
+}
+
+static enum MHD_Result begin_request(struct connection *connection, const char *method,
+				     const char *version)
+{
+	struct http_request *request = &connection->request;
+	struct http_server *server = connection->server;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (atomic_load(&server->cutting))
+		return MHD_NO;
+	request->method_name = method;
+	request->header_count = 0;
+	if (read_headers(connection, &err) != 0 ||
+	    request_judge(request, version, &connection->expected, &err) != 0) {
+		refuse_error(connection, &err);
+		return MHD_YES;
+	}
+	if (connection->session)
+		judge_peer(connection);
+	/*
+	 * The library calls again at once if there is no body. An answer queued
+	 * in this first call would cost the connection: it takes that for a
+	 * refusal to read the body.
+	 */
+	if (!connection->expected.chunked && connection->expected.length == 0) {
+		connection->stage = CONNECTION_BODY;
+		return MHD_YES;
+	}
+	if (connection->expected.length > server->config.body_bytes) {
+		refuse(connection, 413, "RequestEntityTooLarge", "Request entity too large");
+		return MHD_YES;
+	}
+	connection->stage = CONNECTION_BODY;
+	connection->body_started = clock_monotonic();
+	atomic_store(&connection->deadline, connection->body_started + server->config.body_time);
+	return MHD_YES;
+}
+
+/* Makes room in the body, within what all bodies together may take. */
+static int grow_body(struct connection *connection, size_t more)
+{
+	struct cox_buf *body = &connection->body;
+	struct http_server *server = connection->server;
+	uint64_t wanted = body->size + more;
+	size_t before = body->capacity;
+
+	if (wanted < body->capacity)
+		return 0;
+	/* The whole length at once would let a few promises take all memory. */
+	if (connection->expected.known && connection->expected.length < wanted + BODY_STEP)
+		wanted = connection->expected.length;
+	if (wanted < body->size + more)
+		wanted = body->size + more;
+	if (atomic_load(&server->body_now) + wanted - before > server->config.body_total)
+		return -1;
+	cox_buf_reserve(body, (size_t)wanted - body->size);
+	atomic_fetch_add(&server->body_now, body->capacity - before);
+	return 0;
+}
+
+static enum MHD_Result take_body(struct connection *connection, const char *data, size_t *size)
+{
+	struct http_server *server = connection->server;
+	size_t given = *size;
+
+	*size = 0;
+	if (connection->body.size + given > server->config.body_bytes) {
+		refuse(connection, 413, "RequestEntityTooLarge", "Request entity too large");
+		return MHD_YES;
+	}
+	if (grow_body(connection, given) != 0) {
+		refuse(connection, 429, "TooManyRequests",
+		       "the server has too many request bodies at a time, please try again later");
+		return MHD_YES;
+	}
+	cox_buf_add(&connection->body, data, given);
+	atomic_store(&connection->deadline,
+		     connection->body_started + server->config.body_time +
+			     connection->body.size * (CLOCK_SECOND / BODY_PACE));
+	return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *library, const char *url,
+				  const char *method, const char *version, const char *data,
+				  size_t *size, void **slot)
+{
+	struct connection *connection = *slot;
+
+	(void)context;
+	(void)library;
+	(void)url;
+	if (connection->suspended) {
+		connection->suspended = false; /* it was resumed */
+		if (connection->stage == CONNECTION_ANSWERED)
+			return queue_answer(connection);
+		return MHD_NO;
+	}
+	switch (connection->stage) {
+	case CONNECTION_HEAD:
+		return begin_request(connection, method, version);
+	case CONNECTION_BODY:
+		return *size ? take_body(connection, data, size) : hand_over(connection);
+	default:
+		return MHD_NO;
+	}
+}
+
+static struct connection *connection_of(struct MHD_Connection *library)
+{
+	return MHD_get_connection_info(library, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* The request line is here: the only place that shows the target as it came. */
+static void *on_target(void *context, const char *target, struct MHD_Connection *library)
+{
+	struct connection *connection = connection_of(library);
+	struct http_request *request = &connection->request;
+	struct http_server *server = context;
+
+	*request = (struct http_request){.ops = &socket_ops,
+					 .context = server->config.context,
+					 .tls = connection->session != NULL,
+					 .peer = connection->peer,
+					 .peer_port = request->peer_port,
+					 .peer_uid = request->peer_uid,
+					 .loopback = request->loopback};
+	request->target = arena_strdup(&request->arena, target);
+	connection->stage = CONNECTION_HEAD;
+	if (atomic_exchange(&connection->idle, false))
+		atomic_store(&connection->deadline, clock_monotonic() + server->config.head_time);
+	return connection;
+}
+
+static void on_completed(void *context, struct MHD_Connection *library, void **slot,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct connection *connection = *slot;
+	struct http_server *server = context;
+
+	(void)library;
+	(void)code;
+	if (!connection)
+		return;
+	free_request_memory(connection, &connection->request.arena, &connection->body);
+	if (connection->answer)
+		MHD_destroy_response(connection->answer);
+	connection->answer = NULL;
+	connection->stage = CONNECTION_IDLE;
+	atomic_store(&connection->deadline, clock_monotonic() + server->config.idle_time);
+	atomic_store(&connection->idle, true);
+	*slot = NULL;
+}
+
+/* Connections */
+
+static void open_connection(struct http_server *server, struct MHD_Connection *library, void **slot)
+{
+	struct connection *connection = cox_new(struct connection);
+	struct http_request *request = &connection->request;
+	const union MHD_ConnectionInfo *info;
+
+	connection->server = server;
+	connection->library = library;
+	info = MHD_get_connection_info(library, MHD_CONNECTION_INFO_CONNECTION_FD);
+	connection->fd = info->connect_fd;
+	listen_describe_peer(connection->fd, connection->peer, &request->peer_port,
+			     &request->peer_uid, &request->loopback);
+	if (server->has_tls) {
+		info = MHD_get_connection_info(library, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+		connection->session = info->tls_session;
+		pthread_mutex_lock(&server->tls_mutex);
+		connection->tls = tls_state_ref(server->tls);
+		pthread_mutex_unlock(&server->tls_mutex);
+		if (tls_session_prepare(connection->tls, connection->session,
+					&server->ticket_key) != 0)
+			log_error("a TLS session could not be prepared");
+	}
+	atomic_store(&connection->deadline, clock_monotonic() + server->config.head_time);
+	atomic_fetch_add(&server->accepted, 1);
+	atomic_fetch_add(&server->open, 1);
+	cox_lock_scope(&server->mutex);
+	connection->next = server->connections;
+	connection->link = &server->connections;
+	if (connection->next)
+		connection->next->link = &connection->next;
+	server->connections = connection;
+	*slot = connection;
+}
+
+static void close_connection(struct http_server *server, struct connection *connection)
+{
+	pthread_mutex_lock(&server->mutex);
+	*connection->link = connection->next;
+	if (connection->next)
+		connection->next->link = connection->link;
+	pthread_mutex_unlock(&server->mutex);
+	free_request_memory(connection, &connection->request.arena, &connection->body);
+	tls_state_unref(connection->tls);
+	free(connection->chain);
+	free(connection->problem);
+	free(connection);
+	atomic_fetch_sub(&server->open, 1);
+}
+
+static void on_connection(void *context, struct MHD_Connection *library, void **slot,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		open_connection(context, library, slot);
+	else if (*slot)
+		close_connection(context, *slot);
+}
+
+/* The daemon */
+
+static void on_log(void *context, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+static void on_log(void *context, const char *format, va_list args)
+{
+	char text[256];
+	size_t size;
+
+	(void)context;
+	vsnprintf(text, sizeof(text), format, args);
+	for (size = strlen(text); size && text[size - 1] == '\n'; size--)
+		text[size - 1] = '\0';
+	log_verbose(4, "libmicrohttpd: %s", text);
+}
+
+/* Sessions get their certificate when they begin; the library only wants to see one. */
+static int no_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+			  gnutls_pcert_st **certificates, unsigned *count,
+			  gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
+			  unsigned *flags)
+{
+	(void)session;
+	(void)info;
+	(void)certificates;
+	(void)count;
+	(void)ocsp;
+	(void)ocsp_count;
+	(void)key;
+	(void)flags;
+	return -1;
+}
+
+int mhd_start(struct http_server *server, struct listener *listener, unsigned connections,
+	      struct cox_error *err)
+{
+	const struct http_config *config = &server->config;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+			 MHD_USE_ERROR_LOG | (server->has_tls ? MHD_USE_TLS : 0);
+	uint64_t idle_seconds = config->idle_time / CLOCK_SECOND + 1;
+	struct MHD_OptionItem options[16];
+	sigset_t all, saved;
+	size_t count = 0;
+
+	if (connections < config->threads)
+		connections = config->threads;
+	options[count++] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL};
+	options[count++] =
+		(struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT, (intptr_t)connections, NULL};
+	options[count++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+						   (intptr_t)config->head_bytes, NULL};
+	options[count++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_TIMEOUT,
+						   (intptr_t)idle_seconds, NULL};
+	options[count++] = (struct MHD_OptionItem){MHD_OPTION_STRICT_FOR_CLIENT, -1, NULL};
+	if (config->threads > 1)
+		options[count++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE,
+							   (intptr_t)config->threads, NULL};
+	if (server->has_tls) {
+		options[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK2, 0,
+							   (void *)(uintptr_t)no_certificate};
+		options[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0,
+							   (void *)(uintptr_t)TLS_PRIORITIES};
+	}
+	options[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+	/* Its threads inherit this: signals have a thread of their own. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	listener->daemon = MHD_start_daemon(
+		flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+		server, MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+		MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	if (!listener->daemon)
+		return error_set(err, COX_REASON_INTERNAL_ERROR, "start the HTTP server on %s",
+				 listener->address);
+	return 0;
+}
+
+void mhd_quiesce(struct listener *listener)
+{
+	MHD_quiesce_daemon(listener->daemon);
+}
+
+void mhd_stop(struct listener *listener)
+{
+	MHD_stop_daemon(listener->daemon);
+}
