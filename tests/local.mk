@@ -13,6 +13,7 @@ AM_TESTS_ENVIRONMENT = \
 	srcdir='$(abs_top_srcdir)'; export srcdir; \
 	builddir='$(abs_top_builddir)'; export builddir; \
 	CC='$(CC)'; export CC; \
+	CXX='$(CXX)'; export CXX; \
 	COX_SANITIZER='$(SANITIZER)'; export COX_SANITIZER;
 
 # A C unit test: check_PROGRAMS += tests/unit/x, TESTS += tests/unit/x,
@@ -22,6 +23,7 @@ UNIT_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS) $(CMOCKA_LIBS)
 
 include tests/unit/local.mk
 include tests/loader/local.mk
+include tests/abi/local.mk
 include tests/conformance/local.mk
 include tests/oot/local.mk
 include tests/e2e/local.mk
