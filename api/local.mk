@@ -21,6 +21,7 @@ coxkitinclude_HEADERS = \
 	%D%/coxswain/kit/json.h \
 	%D%/coxswain/kit/map.h \
 	%D%/coxswain/kit/text.h \
+	%D%/coxswain/kit/time.h \
 	%D%/coxswain/kit/vec.h
 
 # Convenience library for the tree; the installed archive has the same objects.
@@ -31,7 +32,8 @@ api_libcoxkit_la_SOURCES = \
 	%D%/kit/expect.c \
 	%D%/kit/json.c \
 	%D%/kit/map.c \
-	%D%/kit/text.c
+	%D%/kit/text.c \
+	%D%/kit/time.c
 api_libcoxkit_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 
 coxkitlibdir = $(libdir)

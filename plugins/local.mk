@@ -7,3 +7,4 @@ include plugins/authorizer/alwaysdeny/local.mk
 include plugins/storage/common/local.mk
 include plugins/storage/memory/local.mk
 include plugins/storage/leveldb/local.mk
+include plugins/controller/replication/local.mk

@@ -9,6 +9,7 @@
 #include <coxswain/kit/json.h>
 #include <coxswain/kit/map.h>
 #include <coxswain/kit/text.h>
+#include <coxswain/kit/time.h>
 #include <coxswain/kit/vec.h>
 #include <stdio.h>
 #include <string.h>
@@ -283,15 +284,37 @@ static void test_expect(void **state)
 	cox_expect_free(expect);
 }
 
+static void test_time(void **state)
+{
+	static const char *const bad[] = {"",
+					  "2026-01-01T00:00:00",
+					  "2026-13-01T00:00:00Z",
+					  "2026-02-29T00:00:00Z",
+					  " 026-01-01T00:00:00Z",
+					  "2026-01-01T00:00:00.5Z",
+					  "1969-12-31T23:59:59Z"};
+	char text[COX_TIME_SIZE];
+	uint64_t when;
+
+	(void)state;
+	assert_int_equal(cox_parse_time("2026-09-21T14:13:20Z", &when), 0);
+	assert_int_equal(when, UINT64_C(1790000000) * 1000000000);
+	cox_format_time(when + 999999999, text);
+	assert_string_equal(text, "2026-09-21T14:13:20Z");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(cox_parse_time(bad[i], &when), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_buf),	cmocka_unit_test(test_json_string),
-		cmocka_unit_test(test_map),	cmocka_unit_test(test_siphash),
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_utf8),	cmocka_unit_test(test_nearest),
-		cmocka_unit_test(test_base64),	cmocka_unit_test(test_vec_and_steal),
-		cmocka_unit_test(test_expect),	cmocka_unit_test(test_json_writer),
+		cmocka_unit_test(test_buf),	    cmocka_unit_test(test_json_string),
+		cmocka_unit_test(test_map),	    cmocka_unit_test(test_siphash),
+		cmocka_unit_test(test_numbers),	    cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_utf8),	    cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_base64),	    cmocka_unit_test(test_vec_and_steal),
+		cmocka_unit_test(test_time),	    cmocka_unit_test(test_expect),
+		cmocka_unit_test(test_json_writer),
 	};
 
 	return cmocka_run_group_tests_name("kit", tests, NULL, NULL);
