@@ -89,3 +89,11 @@ TESTS += tests/unit/strategic
 tests_unit_strategic_SOURCES = %D%/strategic.c
 tests_unit_strategic_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_strategic_LDADD = $(UNIT_LDADD)
+
+if PLUGIN_CONTROLLER_REPLICATION
+check_PROGRAMS += tests/unit/replication
+TESTS += tests/unit/replication
+tests_unit_replication_SOURCES = %D%/replication.c tests/lib/fake_server.c tests/lib/fake_server.h
+tests_unit_replication_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_replication_LDADD = $(UNIT_LDADD)
+endif
