@@ -43,7 +43,8 @@ void error_clear(struct cox_error *err);
 /* Replaces what was there; returns -1. */
 int error_set(struct cox_error *err, enum cox_reason reason, const char *format, ...)
 	COX_PRINTF(3, 4);
-int error_vset(struct cox_error *err, enum cox_reason reason, const char *format, va_list args);
+int error_vset(struct cox_error *err, enum cox_reason reason, const char *format, va_list args)
+	COX_PRINTF(3, 0);
 /* Internal error with strerror(number) behind the text; returns -1. */
 int error_errno(struct cox_error *err, int number, const char *format, ...) COX_PRINTF(3, 4);
 /* Puts "text: " before the message, if there is an error; returns -1. */

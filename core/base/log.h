@@ -20,7 +20,8 @@ void log_start(void); /* begins the writer thread; after the last fork */
 void log_stop(void);  /* writes out everything and ends the thread */
 
 void log_line(int level, const char *file, int line, const char *format, ...) COX_PRINTF(4, 5);
-void log_vline(int level, const char *file, int line, const char *format, va_list args);
+void log_vline(int level, const char *file, int line, const char *format, va_list args)
+	COX_PRINTF(4, 0);
 /*
  * Copies the newest lines, oldest first, for the crash report. Safe in a
  * signal handler: takes no lock, so the text may be torn.

@@ -453,7 +453,7 @@ static const char *type_name(const struct flag *flag)
 		[FLAG_STRING] = " string",     [FLAG_BOOL] = "",
 		[FLAG_INT] = " int",	       [FLAG_FLOAT] = " float",
 		[FLAG_DURATION] = " duration", [FLAG_LIST] = " strings",
-		[FLAG_MAP] = " key=value,...",
+		[FLAG_REPEAT] = " string",     [FLAG_MAP] = " key=value,...",
 	};
 
 	return names[flag->type];

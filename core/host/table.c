@@ -19,6 +19,9 @@
 enum { SERIES_MAX = 256 };
 
 static void table_log_text(const struct host_plugin *plugin, int level, const char *format,
+			   va_list args) COX_PRINTF(3, 0);
+
+static void table_log_text(const struct host_plugin *plugin, int level, const char *format,
 			   va_list args)
 {
 	cox_autobuf text = COX_BUF_INIT;
@@ -28,6 +31,8 @@ static void table_log_text(const struct host_plugin *plugin, int level, const ch
 		level = COX_LOG_INFO;
 	log_line(level, __FILE__, __LINE__, "%s: %s", plugin->label, cox_buf_cstr(&text));
 }
+
+static void table_log(void *context, int level, const char *format, ...) COX_PRINTF(3, 4);
 
 static void table_log(void *context, int level, const char *format, ...)
 {
@@ -39,6 +44,9 @@ static void table_log(void *context, int level, const char *format, ...)
 }
 
 static void table_log_verbose(void *context, int verbosity, const char *format, ...)
+	COX_PRINTF(3, 4);
+
+static void table_log_verbose(void *context, int verbosity, const char *format, ...)
 {
 	va_list args;
 
@@ -48,6 +56,9 @@ static void table_log_verbose(void *context, int verbosity, const char *format, 
 	table_log_text(context, COX_LOG_INFO, format, args);
 	va_end(args);
 }
+
+static int table_fail(struct cox_error *err, enum cox_reason reason, const char *format, ...)
+	COX_PRINTF(3, 4);
 
 static int table_fail(struct cox_error *err, enum cox_reason reason, const char *format, ...)
 {
@@ -73,6 +84,9 @@ static void table_fail_retry_after(struct cox_error *err, uint32_t seconds)
 	if (err)
 		err->retry_after = seconds;
 }
+
+static void table_dump(struct cox_dump *out, const char *key, const char *format, ...)
+	COX_PRINTF(3, 4);
 
 static void table_dump(struct cox_dump *out, const char *key, const char *format, ...)
 {

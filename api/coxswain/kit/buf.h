@@ -31,7 +31,8 @@ void cox_buf_str(struct cox_buf *buf, const char *text);
 void cox_buf_char(struct cox_buf *buf, char c);
 void cox_buf_printf(struct cox_buf *buf, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void cox_buf_vprintf(struct cox_buf *buf, const char *format, va_list args);
+void cox_buf_vprintf(struct cox_buf *buf, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 /* `text` between double quotes with JSON escapes; bytes must be UTF-8. */
 void cox_buf_json_string(struct cox_buf *buf, const char *text, size_t size);
 void cox_buf_truncate(struct cox_buf *buf, size_t size);
