@@ -5,7 +5,7 @@
 
 #include "config/personality.h"
 
-#define COX_KUBERNETES_VERSION "v1.36.2+coxswain"
+#include "base/version.h"
 
 /* Chooses a personality by argv[0] or argv[1] and runs it; the exit status. */
 int daemon_main(const struct personality *const *personalities, size_t count, int argc,

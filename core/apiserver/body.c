@@ -20,12 +20,9 @@ static int unsupported(const struct api_call *call, struct cox_error *err)
 			 type ? type : "");
 }
 
-/*
- * The bytes as a tree, duplicates told to the report. `type` may be NULL if
- * protobuf cannot be meant.
- */
+/* The bytes as a tree, duplicates told to the report (which may be NULL). */
 static struct value *read_tree(struct api_call *call, enum media_format format,
-			       const struct schema_type *type, struct decode_report *report,
+			       bool takes_protobuf, struct decode_report *report,
 			       struct cox_error *err)
 {
 	struct cox_bytes body = call->request->body;
@@ -37,9 +34,9 @@ static struct value *read_tree(struct api_call *call, enum media_format format,
 	case MEDIA_YAML:
 		return yaml_parse(call->arena, body.data, body.size, duplicates, err);
 	case MEDIA_PROTOBUF:
-		if (type)
-			return protobuf_decode(call->server->schema, type, call->arena, body.data,
-					       body.size, err);
+		if (takes_protobuf)
+			return protobuf_decode_object(call->arena, call->server->schema, body.data,
+						      body.size, NULL, err);
 		break;
 	case MEDIA_TEXT:
 	case MEDIA_NONE:
@@ -126,7 +123,7 @@ struct value *body_decode(struct api_call *call, const struct schema_type *type,
 			  schema_text(call->server->schema, type->kind));
 		return NULL;
 	}
-	tree = read_tree(call, format, type, report, err);
+	tree = read_tree(call, format, true, report, err);
 	if (!tree || decode_tree(call, type, tree, report, validation, err) != 0)
 		return NULL;
 	return tree;
@@ -134,7 +131,7 @@ struct value *body_decode(struct api_call *call, const struct schema_type *type,
 
 struct value *body_tree(struct api_call *call, bool yaml, struct cox_error *err)
 {
-	return read_tree(call, yaml ? MEDIA_YAML : MEDIA_JSON, NULL, NULL, err);
+	return read_tree(call, yaml ? MEDIA_YAML : MEDIA_JSON, false, NULL, err);
 }
 
 int body_check(struct api_call *call, const struct schema_type *type, struct value *tree,

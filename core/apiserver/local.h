@@ -18,6 +18,9 @@ struct client_local apiserver_local(struct apiserver *server);
 bool local_is(const struct http_request *request);
 /* The identity of a local request: borrowed. */
 struct identity *local_identity(const struct http_request *request);
+/* A watch of a local caller: opens its feed and hands it over. */
+struct api_call;
+void local_watch_fresh(struct api_call *call);
 /* Has the thread that waits for this local request run a job. Any thread. */
 void local_post(struct http_request *request, void (*run)(void *context), void *context);
 

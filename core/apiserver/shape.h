@@ -13,6 +13,14 @@
 
 #include <coxswain/kit/buf.h>
 
+/* Forms that are kept in the store's cache of forms. */
+enum {
+	FORM_ADDED = 1, /* the frame of a watch, canonical JSON */
+	FORM_MODIFIED,
+	FORM_DELETED,
+	FORM_OBJECT /* the object itself, as counted bytes */
+};
+
 /* What is asked for; texts are borrowed while the form is in use. */
 struct shape {
 	const struct api_resource *resource;

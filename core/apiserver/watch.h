@@ -19,6 +19,23 @@ struct watch_hub *watch_hub_new(struct cox_error *err);
 void watch_hub_free(struct watch_hub *hub); /* NULL is fine */
 size_t watch_hub_count(struct watch_hub *hub);
 
+struct feed;
+
+/*
+ * A feed that the hub keeps time for: `wake` is called, with the hub's lock
+ * held, when the feed is due. Fill in the first three.
+ */
+struct watch_timer {
+	struct feed *feed;
+	void (*wake)(void *context);
+	void *context;
+	struct watch_timer *next, *previous; /* the hub's */
+};
+
+void watch_hub_add(struct watch_hub *hub, struct watch_timer *timer);
+/* `wake` is not running and not called any more once this returns. */
+void watch_hub_remove(struct watch_hub *hub, struct watch_timer *timer);
+
 /* Answers a watch. */
 void watch_serve(struct api_call *call);
 

@@ -174,7 +174,7 @@ static struct value *apply_patch(struct write *write, struct value *target, stru
 	case PATCH_MERGE:
 		return mergepatch_apply(call->arena, target, job->patch);
 	case PATCH_STRATEGIC:
-		return strategic_apply(call->server->schema, write->resource->type, call->arena,
+		return strategic_apply(call->arena, call->server->schema, write->resource->type,
 				       target, job->patch, err);
 	}
 	return NULL;

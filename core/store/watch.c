@@ -24,6 +24,7 @@ struct store_watch {
 	bool armed;		     /* was told NONE */
 	bool ended;
 	bool (*match)(void *context, const struct store_entry *entry);
+	void *match_context;
 	void (*wake)(void *context);
 	void *context;
 	struct store_scope scope;
@@ -126,6 +127,7 @@ static struct store_watch *make_watch(struct store_collection *collection,
 
 	watch->collection = collection;
 	watch->match = options->match;
+	watch->match_context = options->match_context;
 	watch->wake = options->wake;
 	watch->context = options->context;
 	watch->scope.namespace = copy_text(&at, scope->namespace);
@@ -256,7 +258,7 @@ static struct event *take_event(struct store_watch *watch, enum store_watch_type
 static bool sees(const struct store_watch *watch, const struct store_entry *entry)
 {
 	return entry && !store_entry_error(entry) && store_scope_has(&watch->scope, entry) &&
-	       (!watch->match || watch->match(watch->context, entry));
+	       (!watch->match || watch->match(watch->match_context, entry));
 }
 
 /*

@@ -26,7 +26,8 @@ struct store_watch_options {
 	 * the thread of watch_next, without a lock. Never sees an entry with an
 	 * error.
 	 */
-	bool (*match)(void *context, const struct store_entry *entry);
+	bool (*match)(void *match_context, const struct store_entry *entry);
+	void *match_context;
 	/*
 	 * There is something for watch_next after it said STORE_WATCH_NONE (or
 	 * after opening). Called once, until watch_next says NONE again. Must
