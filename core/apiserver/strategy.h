@@ -30,6 +30,12 @@ struct strategy {
 	int (*allocate)(struct write *write, struct value *object, const struct value *old,
 			struct cox_error *err);
 	/*
+	 * The transaction is in force, or was refused for its part `index`
+	 * (which then is known to be taken). On a thread of the store: quick.
+	 */
+	void (*committed)(struct write *write);
+	void (*refused)(struct write *write, size_t index);
+	/*
 	 * The grace period of a delete in seconds: the one asked for, or the
 	 * object's own. NULL: the kind knows no grace, it is 0.
 	 */

@@ -202,14 +202,20 @@ static void submitted(struct store_txn *txn)
 	struct write *write =
 		(struct write *)(void *)((char *)txn - offsetof(struct write, txn));
 
+	const struct strategy *strategy = write->resource->strategy;
+
 	switch (txn->result) {
 	case STORE_COMMITTED:
+		if (strategy->committed)
+			strategy->committed(write);
 		if (write->call->local || !shape_is_canonical(&write->shape))
 			call_resume(write->call, answer_committed);
 		else
 			answer(write, txn->revision);
 		break;
 	case STORE_CONFLICT:
+		if (strategy->refused)
+			strategy->refused(write, txn->index);
 		if (may_retry(write))
 			call_resume(write->call, run_again);
 		else
