@@ -81,7 +81,8 @@ static void emit_types(const struct gen *gen, FILE *out)
 	for (size_t i = 0; i < gen->types.count; i++) {
 		const struct schema_type *t = &gen->types.items[i];
 
-		fprintf(out, "\t{%u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, {0, 0}}, /* %s */\n",
+		fprintf(out,
+			"\t{%u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, {0, 0}}, /* %s */\n",
 			t->name, t->group, t->version, t->kind, t->description, t->fields, t->order,
 			t->defaults, t->field_count, t->default_count, t->form, t->flags,
 			pool_get(gen, t->name));
@@ -118,12 +119,13 @@ static void emit_resources(const struct gen *gen, FILE *out)
 		const struct schema_resource *r = &gen->resources.items[i];
 
 		fprintf(out,
-			"\t{%u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, "
-			"%u, %u, %u, %u, %u, %u}, /* %s */\n",
+			"\t{%u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, "
+			"%u, "
+			"%u, %u, %u, %u, %u, %u, %u}, /* %s */\n",
 			r->group, r->version, r->name, r->kind, r->singular, r->type, r->list_kind,
 			r->short_names, r->categories, r->verbs, r->prefix, r->storage_group,
 			r->storage_version, r->storage_resource, r->storage_hash, r->conversion,
-			r->description, r->subresources, r->columns, r->labels,
+			r->description, r->name_format, r->subresources, r->columns, r->labels,
 			r->subresource_count, r->column_count, r->label_count, r->flags,
 			pool_get(gen, r->name));
 	}
@@ -131,8 +133,8 @@ static void emit_resources(const struct gen *gen, FILE *out)
 	for (size_t i = 0; i < gen->subresources.count; i++) {
 		const struct schema_subresource *s = &gen->subresources.items[i];
 
-		fprintf(out, "\t{%u, %u, %u, %u, %u, %u},\n", s->name, s->type, s->group, s->version,
-			s->kind, s->verbs);
+		fprintf(out, "\t{%u, %u, %u, %u, %u, %u},\n", s->name, s->type, s->group,
+			s->version, s->kind, s->verbs);
 	}
 	fputs("};\n\nstatic const struct schema_column columns[] = {\n", out);
 	for (size_t i = 0; i < gen->columns.count; i++) {

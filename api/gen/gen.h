@@ -55,8 +55,8 @@ struct gen {
 /* source.c */
 void source_load(struct source *source, const char *directory, const char *path);
 void source_free(struct source *source);
-_Noreturn void source_fail(const struct source *source, const yaml_node_t *node,
-			   const char *format, ...) __attribute__((format(printf, 3, 4)));
+_Noreturn void source_fail(const struct source *source, const yaml_node_t *node, const char *format,
+			   ...) __attribute__((format(printf, 3, 4)));
 /* `allowed` ends with NULL; refuses other keys and keys given twice. */
 void source_keys(struct source *source, yaml_node_t *mapping, const char *const *allowed);
 yaml_node_t *source_get(struct source *source, yaml_node_t *mapping, const char *key);

@@ -45,9 +45,9 @@ void groups_build(struct gen *gen, struct source *source)
 		list = source_need(source, group, "versions");
 		cox_vec_push(&gen->groups,
 			     (struct schema_group){
-				     .name = pool_text(gen, source_text(source,
-									source_need(source, group,
-										    "name"))),
+				     .name = pool_text(
+					     gen, source_text(source,
+							      source_need(source, group, "name"))),
 				     .versions = pool_sequence(gen, source, list)});
 	}
 }
@@ -139,8 +139,10 @@ static void columns_read(struct gen *gen, struct source *source, struct schema_r
 		source_keys(source, body, allowed);
 		format = source_get_text(source, body, "format");
 		about = source_get_text(source, body, "about");
-		column.name = pool_text(gen, source_text(source, source_need(source, body, "name")));
-		column.type = pool_text(gen, source_text(source, source_need(source, body, "type")));
+		column.name =
+			pool_text(gen, source_text(source, source_need(source, body, "name")));
+		column.type =
+			pool_text(gen, source_text(source, source_need(source, body, "type")));
 		column.format = pool_text(gen, format ? format : "");
 		column.description = pool_text(gen, about ? about : "");
 		(void)source_get_number(source, body, "priority", &column.priority);
@@ -168,8 +170,8 @@ static void labels_read(struct gen *gen, struct source *source, struct schema_re
 		from = source_get(source, body, "from");
 		label.name = pool_text(gen, name);
 		label.maps_to = pool_text(gen, is ? is : name);
-		label.values = from ? pool_sequence(gen, source, from)
-				    : pool_list(gen, &label.name, 1);
+		label.values =
+			from ? pool_sequence(gen, source, from) : pool_list(gen, &label.name, 1);
 		if (source_get_bool(source, body, "accepted", true))
 			label.flags |= SCHEMA_LABEL_ACCEPTED;
 		if (source_get_bool(source, body, "matched", true))
@@ -237,8 +239,8 @@ static void storage_read(struct gen *gen, struct source *source, struct schema_r
 		return;
 	}
 	stored_read(gen, source, source_need(source, root, "stored"), resource);
-	cox_buf_printf(&prefix, "/registry/%s/", source_text(source, source_need(source, root,
-										 "key")));
+	cox_buf_printf(&prefix, "/registry/%s/",
+		       source_text(source, source_need(source, root, "key")));
 	resource->prefix = pool_text(gen, prefix.data);
 	resource->storage_hash = need_text(gen, source, "hash");
 	resource->conversion = conversion_read(gen, source);
@@ -250,6 +252,7 @@ static void version_build(struct gen *gen, struct source *source, yaml_node_t *v
 	yaml_node_t *root = source->root, *scope;
 	cox_autobuf list_kind = COX_BUF_INIT;
 	const char *about = source_get_text(source, root, "about");
+	const char *name_format;
 
 	resource.group = need_text(gen, source, "group");
 	resource.version = pool_text(gen, source_text(source, version));
@@ -257,11 +260,13 @@ static void version_build(struct gen *gen, struct source *source, yaml_node_t *v
 	resource.kind = need_text(gen, source, "kind");
 	resource.singular = need_text(gen, source, "singular");
 	resource.description = pool_text(gen, about ? about : "");
+	name_format = source_get_text(source, root, "name");
+	resource.name_format = pool_text(gen, name_format ? name_format : "");
 	cox_buf_printf(&list_kind, "%sList", pool_get(gen, resource.kind));
 	resource.list_kind = pool_text(gen, list_kind.data);
-	resource.type = types_of_kind(gen, pool_get(gen, resource.group),
-				      pool_get(gen, resource.version),
-				      pool_get(gen, resource.kind));
+	resource.type =
+		types_of_kind(gen, pool_get(gen, resource.group), pool_get(gen, resource.version),
+			      pool_get(gen, resource.kind));
 	if (!resource.type)
 		source_fail(source, version, "there is no type for this kind in version %s",
 			    pool_get(gen, resource.version));
@@ -286,9 +291,10 @@ static void version_build(struct gen *gen, struct source *source, yaml_node_t *v
 void kinds_build(struct gen *gen, struct source *source)
 {
 	static const char *const allowed[] = {
-		"about",  "group", "resource", "kind",	     "singular", "versions",	 "virtual",
-		"stored", "key",   "hash",     "scope",	     "served",	 "short",	 "verbs",
-		"convert", "categories", "strategy", "columns", "labels",   "subresources", NULL};
+		"about",   "group",  "resource",     "kind",	"singular",   "versions",
+		"virtual", "stored", "key",	     "hash",	"scope",      "served",
+		"short",   "verbs",  "name",	     "convert", "categories", "strategy",
+		"columns", "labels", "subresources", NULL};
 	yaml_node_t *versions;
 
 	source_keys(source, source->root, allowed);
@@ -302,7 +308,8 @@ static const struct gen *sort_gen; /* for qsort, which hands no context through 
 static size_t place(const struct schema_resource *resource)
 {
 	for (size_t group = 0; group < sort_gen->groups.count; group++) {
-		const uint32_t *list = sort_gen->lists.items + sort_gen->groups.items[group].versions;
+		const uint32_t *list =
+			sort_gen->lists.items + sort_gen->groups.items[group].versions;
 
 		if (sort_gen->groups.items[group].name != resource->group)
 			continue;

@@ -51,8 +51,8 @@ uint32_t pool_sequence(struct gen *gen, struct source *source, yaml_node_t *sequ
 	uint32_t list;
 
 	for (size_t i = 0; i < count; i++)
-		cox_vec_push(&texts, pool_text(gen, source_text(source, source_item(source, sequence,
-										    i))));
+		cox_vec_push(&texts,
+			     pool_text(gen, source_text(source, source_item(source, sequence, i))));
 	list = pool_list(gen, texts.items, texts.count);
 	cox_vec_free(&texts);
 	return list;

@@ -7,8 +7,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-_Noreturn void source_fail(const struct source *source, const yaml_node_t *node,
-			   const char *format, ...)
+_Noreturn void source_fail(const struct source *source, const yaml_node_t *node, const char *format,
+			   ...)
 {
 	va_list args;
 

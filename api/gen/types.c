@@ -19,10 +19,10 @@ static const struct word forms[] = {{"quantity", SCHEMA_QUANTITY},
 				    {"microTime", SCHEMA_MICRO_TIME},
 				    {"any", SCHEMA_ANY},
 				    {NULL, 0}};
-static const struct word scalars[] = {
-	{"string", SCHEMA_STRING}, {"int32", SCHEMA_INT32}, {"int64", SCHEMA_INT64},
-	{"double", SCHEMA_DOUBLE}, {"bool", SCHEMA_BOOL},   {"bytes", SCHEMA_BYTES},
-	{"any", SCHEMA_ANY},	   {NULL, 0}};
+static const struct word scalars[] = {{"string", SCHEMA_STRING}, {"int32", SCHEMA_INT32},
+				      {"int64", SCHEMA_INT64},	 {"double", SCHEMA_DOUBLE},
+				      {"bool", SCHEMA_BOOL},	 {"bytes", SCHEMA_BYTES},
+				      {"any", SCHEMA_ANY},	 {NULL, 0}};
 static const struct word list_types[] = {{"atomic", SCHEMA_LIST_ATOMIC},
 					 {"set", SCHEMA_LIST_SET},
 					 {"map", SCHEMA_LIST_MAP},
@@ -61,8 +61,8 @@ static char *full_name(struct source *source, const char *name, size_t size)
 	struct cox_buf full = COX_BUF_INIT;
 
 	if (!memchr(name, '.', size))
-		cox_buf_printf(&full, "%s.", source_text(source, source_need(source, source->root,
-									     "package")));
+		cox_buf_printf(&full, "%s.",
+			       source_text(source, source_need(source, source->root, "package")));
 	cox_buf_add(&full, name, size);
 	return cox_buf_steal(&full);
 }
@@ -230,11 +230,10 @@ static void field_default(struct gen *gen, struct source *source, yaml_node_t *b
 
 static void field_flags(struct source *source, yaml_node_t *body, struct schema_field *field)
 {
-	static const struct word switches[] = {{"required", SCHEMA_REQUIRED},
-					       {"needed", SCHEMA_NEEDED},
-					       {"immutable", SCHEMA_IMMUTABLE},
-					       {"enumOpen", SCHEMA_ENUM_OPEN},
-					       {NULL, 0}};
+	static const struct word switches[] = {
+		{"required", SCHEMA_REQUIRED},	 {"needed", SCHEMA_NEEDED},
+		{"immutable", SCHEMA_IMMUTABLE}, {"unique", SCHEMA_UNIQUE},
+		{"enumOpen", SCHEMA_ENUM_OPEN},	 {NULL, 0}};
 	yaml_node_t *patch = source_get(source, body, "patch");
 	yaml_node_t *write = source_get(source, body, "write");
 	yaml_node_t *map = source_get(source, body, "map");
@@ -259,9 +258,9 @@ static void field_flags(struct source *source, yaml_node_t *body, struct schema_
 static void field_build(struct gen *gen, struct source *source, const char *name, yaml_node_t *body)
 {
 	static const char *const allowed[] = {
-		"is",	    "no",   "required", "needed", "write", "patch",   "mergeKey",
-		"list",	    "keys", "enum",	"map",	  "set",   "default", "format",
-		"enumOpen", "min",  "max",	"gate",	  "about", "immutable", NULL};
+		"is",	"no",	"required", "needed", "write",	   "patch",  "mergeKey", "list",
+		"keys", "enum", "map",	    "set",    "default",   "format", "enumOpen", "unique",
+		"min",	"max",	"gate",	    "about",  "immutable", NULL};
 	struct schema_field field = {.name = pool_text(gen, name)};
 	yaml_node_t *node;
 
@@ -350,7 +349,8 @@ static uint32_t order_base;
 
 static int order_compare(const void *left, const void *right)
 {
-	const struct schema_field *a = &order_gen->fields.items[order_base + *(const uint16_t *)left];
+	const struct schema_field *a =
+		&order_gen->fields.items[order_base + *(const uint16_t *)left];
 	const struct schema_field *b =
 		&order_gen->fields.items[order_base + *(const uint16_t *)right];
 
@@ -359,7 +359,7 @@ static int order_compare(const void *left, const void *right)
 
 static void type_build(struct gen *gen, struct source *source, const char *name, yaml_node_t *body)
 {
-	static const char *const allowed[] = {"about",	"kind",	     "form",   "atomic",
+	static const char *const allowed[] = {"about",	"kind",	     "form",	 "atomic",
 					      "fields", "published", "defaults", NULL};
 	cox_autofree char *full = full_name(source, name, strlen(name));
 	struct schema_type *type = &gen->types.items[known_find(gen, full) - gen->known.items];

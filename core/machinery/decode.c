@@ -59,8 +59,8 @@ const char *decode_report_text(const struct decode_report *report)
 
 static const char *kind_name(const struct value *value)
 {
-	static const char *const names[] = {"null",    "a boolean", "a number", "a number",
-					    "a string", "a list",   "an object"};
+	static const char *const names[] = {"null",	"a boolean", "a number", "a number",
+					    "a string", "a list",    "an object"};
 
 	return names[value->kind];
 }
@@ -354,10 +354,10 @@ static void unknown(struct decoder *d, const struct field_path *at, const struct
 		names[i] = schema_text(d->schema, schema_field_at(d->schema, type, i)->name);
 	near = cox_nearest(member->key, names, type->field_count);
 	path = field_path_text(d->arena, FIELD(at, member->key));
-	report_add(d->report, near ? arena_printf(d->report->arena,
-						  "unknown field \"%s\" (did you mean \"%s\"?)", path,
-						  near)
-				   : arena_printf(d->report->arena, "unknown field \"%s\"", path));
+	report_add(d->report,
+		   near ? arena_printf(d->report->arena,
+				       "unknown field \"%s\" (did you mean \"%s\"?)", path, near)
+			: arena_printf(d->report->arena, "unknown field \"%s\"", path));
 }
 
 static int decode_object(struct decoder *d, const struct field_path *at,
@@ -397,9 +397,8 @@ static int decode_object(struct decoder *d, const struct field_path *at,
 	return 0;
 }
 
-int schema_decode(const struct schema *schema, const struct schema_type *type,
-		  struct arena *arena, struct value *tree, struct decode_report *report,
-		  struct cox_error *err)
+int schema_decode(const struct schema *schema, const struct schema_type *type, struct arena *arena,
+		  struct value *tree, struct decode_report *report, struct cox_error *err)
 {
 	struct decoder d = {schema, arena, report, err, 0};
 

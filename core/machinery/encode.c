@@ -58,8 +58,7 @@ static void encode_zero(const struct encoder *e, const struct schema_field *fiel
 		cox_buf_str(e->out, "\"0\"");
 		break;
 	case SCHEMA_OBJECT:
-		encode_object(e, schema_field_type(e->schema, field), &empty, false,
-			      root_metadata);
+		encode_object(e, schema_field_type(e->schema, field), &empty, false, root_metadata);
 		break;
 	case SCHEMA_BYTES:
 	case SCHEMA_TIME:
@@ -215,8 +214,8 @@ static void encode_object(const struct encoder *e, const struct schema_type *typ
 	cox_buf_char(e->out, '}');
 }
 
-void schema_encode(struct cox_buf *out, const struct schema *schema,
-		   const struct schema_type *type, const struct value *value, unsigned flags)
+void schema_encode(struct cox_buf *out, const struct schema *schema, const struct schema_type *type,
+		   const struct value *value, unsigned flags)
 {
 	const struct encoder e = {out, schema, flags};
 

@@ -21,10 +21,35 @@ core_libcoxcore_la_SOURCES += \
 	%D%/decode.c %D%/decode.h \
 	%D%/defaults.c %D%/defaults.h \
 	%D%/encode.c %D%/encode.h \
+	%D%/kinds.c %D%/kinds.h \
+	%D%/metadata.c %D%/metadata.h \
+	%D%/names.c %D%/names.h \
 	%D%/path.c %D%/path.h \
+	%D%/problems.c \
 	%D%/rules.c \
 	%D%/schema.c %D%/schema.h \
 	%D%/strategic.c %D%/strategic.h %D%/strategic_merge.h \
 	%D%/strategic_list.c \
-	%D%/tables.h
+	%D%/tables.h \
+	%D%/validate.c %D%/validate.h
 nodist_core_libcoxcore_la_SOURCES += api/gen/schema_tables.c
+
+# Rules that data cannot say, beside the kinds they belong to.
+core_libcoxcore_la_SOURCES += \
+	api/kinds/coordination.k8s.io/leases.c \
+	api/kinds/core/configmaps.c \
+	api/kinds/core/containers.c \
+	api/kinds/core/endpoints.c \
+	api/kinds/core/events.c \
+	api/kinds/core/limitranges.c \
+	api/kinds/core/nodes.c \
+	api/kinds/core/persistentvolumes.c \
+	api/kinds/core/placement.c \
+	api/kinds/core/pods.c \
+	api/kinds/core/replicationcontrollers.c \
+	api/kinds/core/resourcequotas.c \
+	api/kinds/core/secrets.c \
+	api/kinds/core/services.c \
+	api/kinds/core/volumes.c \
+	api/kinds/discovery.k8s.io/endpointslices.c \
+	api/kinds/networking.k8s.io/addresses.c

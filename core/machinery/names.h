@@ -14,7 +14,7 @@ enum {
 	NAMES_LABEL_MAX = 63,
 	NAMES_SUBDOMAIN_MAX = 253,
 	NAMES_ANNOTATIONS_MAX = 256 * 1024, /* all keys and values together */
-	NAMES_CAUSES = 4
+	NAMES_CAUSES = 5
 };
 
 /* The longest list of complaints about one text. */

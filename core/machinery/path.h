@@ -12,7 +12,7 @@ struct field_path {
 	const struct field_path *parent;
 	const char *name; /* a field; NULL: see below */
 	const char *key;  /* an entry of a map or keyed list, written [key] */
-	size_t index;     /* else an entry of a list, written [index] */
+	size_t index;	  /* else an entry of a list, written [index] */
 };
 
 #define FIELD(up, field) (&(const struct field_path){.parent = (up), .name = (field)})

@@ -48,7 +48,8 @@ static void pull_policy_from(struct arena *arena, struct value *object, const ch
 			     const char *image)
 {
 	if (!has_text(object, field))
-		value_set_text(arena, object, field, image_moves(image) ? "Always" : "IfNotPresent");
+		value_set_text(arena, object, field,
+			       image_moves(image) ? "Always" : "IfNotPresent");
 }
 
 static void pull_policy(struct arena *arena, struct value *container)
@@ -303,7 +304,8 @@ static void string_data(struct arena *arena, struct value *secret)
 
 		for (uint32_t i = 0; i < plain->count; i++) {
 			const struct value_member *member = &plain->object.members[i];
-			size_t size = member->value->kind == VALUE_STRING ? member->value->count : 0;
+			size_t size =
+				member->value->kind == VALUE_STRING ? member->value->count : 0;
 			char *packed = arena_alloc(arena, cox_base64_size(size));
 
 			cox_base64_encode(value_text(member->value), size, packed);
@@ -349,9 +351,9 @@ static void external_traffic(struct arena *arena, struct value *service)
 {
 	struct value *spec = value_get(service, "spec");
 	const char *type = value_get_text(spec, "type");
-	bool outside = strcmp(type, "LoadBalancer") == 0 || strcmp(type, "NodePort") == 0 ||
-		       (strcmp(type, "ClusterIP") == 0 &&
-			has_entries(value_get(spec, "externalIPs")));
+	bool outside =
+		strcmp(type, "LoadBalancer") == 0 || strcmp(type, "NodePort") == 0 ||
+		(strcmp(type, "ClusterIP") == 0 && has_entries(value_get(spec, "externalIPs")));
 
 	if (outside && !has_text(spec, "externalTrafficPolicy"))
 		value_set_text(arena, spec, "externalTrafficPolicy", "Cluster");
@@ -373,8 +375,8 @@ static void ingress_mode(struct arena *arena, struct value *service)
 
 static void stateful_set_update(struct arena *arena, struct value *set)
 {
-	struct value *strategy = value_make_object(arena, value_make_object(arena, set, "spec"),
-						   "updateStrategy");
+	struct value *strategy =
+		value_make_object(arena, value_make_object(arena, set, "spec"), "updateStrategy");
 
 	if (has_text(strategy, "type"))
 		return;
@@ -431,7 +433,8 @@ static void target_utilization(struct arena *arena, struct value *scaler)
 	const struct value *annotations = value_path(scaler, "metadata.annotations");
 	struct value *spec = value_make_object(arena, scaler, "spec");
 
-	if (!value_get(spec, field) && !has_text(annotations, "autoscaling.alpha.kubernetes.io/metrics"))
+	if (!value_get(spec, field) &&
+	    !has_text(annotations, "autoscaling.alpha.kubernetes.io/metrics"))
 		value_set_int(arena, spec, field, 80);
 }
 

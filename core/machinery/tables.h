@@ -50,6 +50,7 @@ enum schema_list_type {
 #define SCHEMA_HAS_MINIMUM 0x0800u
 #define SCHEMA_HAS_MAXIMUM 0x1000u
 #define SCHEMA_ENUM_OPEN 0x2000u /* the enum is told, not enforced by the walker */
+#define SCHEMA_UNIQUE 0x8000u	 /* no two entries with the same key */
 #define SCHEMA_NEEDED 0x4000u	 /* validation wants it: "Required value" */
 
 enum { SCHEMA_FIELDS_MAX = 64 }; /* of one type */
@@ -76,10 +77,10 @@ struct schema_field {
 };
 
 /* schema_type.flags */
-#define SCHEMA_TYPE_ATOMIC 0x01u  /* apply replaces it whole */
-#define SCHEMA_TYPE_PRIVATE 0x02u /* not in the published OpenAPI documents */
-#define SCHEMA_TYPE_SPRINGS 0x08u /* has defaults that make it when it is absent */
-#define SCHEMA_TYPE_DEFAULTS 0x10u /* it or something below it has defaults */
+#define SCHEMA_TYPE_ATOMIC 0x01u    /* apply replaces it whole */
+#define SCHEMA_TYPE_PRIVATE 0x02u   /* not in the published OpenAPI documents */
+#define SCHEMA_TYPE_SPRINGS 0x08u   /* has defaults that make it when it is absent */
+#define SCHEMA_TYPE_DEFAULTS 0x10u  /* it or something below it has defaults */
 #define SCHEMA_TYPE_ANY_GROUP 0x04u /* options, WatchEvent: a kind of every group */
 
 struct schema_type {
@@ -160,6 +161,7 @@ struct schema_resource {
 	uint32_t storage_hash; /* discovery's storageVersionHash */
 	uint32_t conversion;   /* list of "new=stored" names, if the stored form differs */
 	uint32_t description;
+	uint32_t name_format;			/* of metadata.name; "": dnsSubdomain */
 	uint32_t subresources, columns, labels; /* index of the first */
 	uint16_t subresource_count, column_count, label_count;
 	uint16_t flags;

@@ -56,6 +56,9 @@ void field_too_many(struct validation *v, const struct field_path *at, size_t co
  */
 void schema_validate(struct validation *v, const struct value *object, const struct value *old,
 		     const char *subresource);
+/* The walk over the tables alone, for what is no resource: Scale, Binding, options. */
+void schema_validate_type(struct validation *v, const struct schema_type *type,
+			  const struct value *object, const struct value *old);
 /* 0, or -1 and an Invalid error with details and causes. */
 int validation_result(const struct validation *v, const char *name,
 		      struct cox_error *err) COX_MUST_CHECK;
@@ -66,8 +69,6 @@ struct kind_rules {
 	void (*object)(struct validation *v, const struct value *object);
 	void (*update)(struct validation *v, const struct value *object, const struct value *old,
 		       const char *subresource);
-	/* How metadata.name must look; NULL: DNS subdomain. A format name. */
-	const char *name_format;
 };
 
 const struct kind_rules *kind_rules_get(const char *group, const char *resource);

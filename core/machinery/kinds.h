@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the rules of kinds (api/kinds/GROUP/RESOURCE.c) share. They are called
+ * after the walk over the tables, which has said already what is required,
+ * unsupported or out of range; they say what data cannot.
+ */
+#ifndef COX_MACHINERY_KINDS_H
+#define COX_MACHINERY_KINDS_H
+
+#include "machinery/metadata.h"
+#include "machinery/quantity.h"
+#include "machinery/validate.h"
+
+#include <coxswain/kit/text.h>
+#include <string.h>
+
+/* Absent, null, "", [] or {}. */
+bool is_unset(const struct value *value);
+bool text_is(const struct value *object, const char *key, const char *text);
+
+/* Calls back for each member of an object or entry of a list; others have none. */
+#define each_entry(list, i) (size_t i = 0; value_at(list, i); i++)
+#define each_member(map, i) (uint32_t i = 0; value_is(map, VALUE_OBJECT) && (i) < (map)->count; i++)
+
+/* How many of the members of `object` are set, `except` (may be NULL) left out. */
+size_t count_set(const struct value *object, const char *except);
+
+/* Amounts. A value that is no quantity is 0 (decoding has refused it). */
+struct quantity quantity_of(const struct value *value);
+void validate_not_negative(struct validation *v, const struct field_path *at,
+			   const struct value *amount);
+/* "cpu", "example.com/gpu"; where: what it is a standard resource for. */
+void validate_resource_name(struct validation *v, const struct field_path *at, const char *name);
+/* A ResourceRequirements: names, signs, requests within limits. */
+void validate_resources(struct validation *v, const struct field_path *at,
+			const struct value *resources);
+bool is_counted_resource(const char *name); /* whole numbers only */
+
+/* A port number from 1 to 65535 or a port name. */
+void validate_port_or_name(struct validation *v, const struct field_path *at,
+			   const struct value *port);
+void validate_addresses(struct validation *v, const struct field_path *at,
+			const struct value *list);
+/* Not unspecified, loopback, link-local or multicast. */
+void validate_reachable_ip(struct validation *v, const struct field_path *at,
+			   const struct value *ip);
+/* A path inside something: relative, without "..". */
+void validate_inner_path(struct validation *v, const struct field_path *at,
+			 const struct value *path);
+/* A NodeSelector: terms of requirements. */
+void validate_node_selector(struct validation *v, const struct field_path *at,
+			    const struct value *selector);
+/* The object's data and immutable flag, for Secret and ConfigMap. */
+void validate_immutable_data(struct validation *v, const struct value *object,
+			     const struct value *old, const char *const *fields);
+
+/* Parts of a pod, in api/kinds/core. */
+void validate_pod_spec(struct validation *v, const struct field_path *at, const struct value *spec);
+void validate_pod_template(struct validation *v, const struct field_path *at,
+			   const struct value *template);
+void validate_containers(struct validation *v, const struct field_path *at,
+			 const struct value *spec);
+void validate_volumes(struct validation *v, const struct field_path *at,
+		      const struct value *volumes);
+void validate_placement(struct validation *v, const struct field_path *at,
+			const struct value *spec);
+void validate_tolerations(struct validation *v, const struct field_path *at,
+			  const struct value *tolerations);
+
+extern const struct kind_rules rules_configmaps, rules_core_events, rules_endpoints,
+	rules_endpointslices, rules_events, rules_ipaddresses, rules_leases, rules_limitranges,
+	rules_nodes, rules_persistentvolumeclaims, rules_persistentvolumes, rules_pods,
+	rules_podtemplates, rules_replicationcontrollers, rules_resourcequotas, rules_secrets,
+	rules_servicecidrs, rules_services;
+
+#endif
