@@ -261,7 +261,7 @@ int directory_undo(struct level *level, struct cox_error *err)
 	if (fd < 0)
 		return errno == ENOENT ? 0 : fail_errno(level, err, "open the folder " GUARD " in");
 	if (for_each_name(level->directory_fd, is_data_or_temporary, remove_name, NULL) ||
-	    for_each_name(fd, is_any, link_name, &level->directory_fd) ||
+	    for_each_name(fd, is_data, link_name, &level->directory_fd) ||
 	    fsync(level->directory_fd))
 		return fail_errno(level, err, "bring back the files from before the opening of");
 	return drop_guard(level, err);
@@ -276,45 +276,56 @@ int directory_recover(struct level *level, struct cox_error *err)
 
 /* Checks */
 
-struct check {
-	const struct level *level;
-	struct cox_error *err;
-	bool any;
-};
-
-static int check_one(int fd, const char *name, void *argument)
+static int see_data(int fd, const char *name, void *argument)
 {
-	struct check *check = argument;
+	bool *any = argument;
+
+	(void)fd;
+	(void)name;
+	*any = true;
+	return 0;
+}
+
+static int check_table(const struct level *level, uint64_t number, uint64_t size,
+		       struct cox_error *err)
+{
 	cox_autoclose int file = -1;
 	unsigned char tail[8];
 	struct stat status;
+	char name[32];
 
-	check->any = true;
-	if (!is_table(name))
-		return 0;
-	file = openat(fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	snprintf(name, sizeof(name), "%06" PRIu64 ".ldb", number);
+	file = openat(level->directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (file < 0) {
+		snprintf(name, sizeof(name), "%06" PRIu64 ".sst", number);
+		file = openat(level->directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	}
 	if (file < 0 || fstat(file, &status))
-		return fail_errno(check->level, check->err, "read a table of");
+		return directory_damaged(level, err, "the table %s cannot be read: %s", name,
+					 strerror(errno));
 	if (status.st_size == 0)
-		return directory_damaged(check->level, check->err, "the table %s is empty", name);
-	if (status.st_size < 48 || pread(file, tail, 8, status.st_size - 8) != 8 ||
-	    memcmp(tail, table_magic, 8) != 0)
-		return directory_damaged(check->level, check->err,
-					 "the table %s does not end as a table does", name);
+		return directory_damaged(level, err, "the table %s is empty", name);
+	if ((uint64_t)status.st_size != size)
+		return directory_damaged(level, err,
+					 "the table %s has %lld bytes and should have %" PRIu64,
+					 name, (long long)status.st_size, size);
+	if (pread(file, tail, 8, status.st_size - 8) != 8 || memcmp(tail, table_magic, 8) != 0)
+		return directory_damaged(level, err, "the table %s does not end as a table does",
+					 name);
 	return 0;
 }
 
 /* Before leveldb: it would begin a new database where CURRENT is missing. */
 int directory_check(struct level *level, struct cox_error *err)
 {
-	struct check check = {level, err, false};
+	bool any = false;
 	cox_autoclose int current = -1;
 	char manifest[64] = "";
 	ssize_t size;
 
-	if (for_each_name(level->directory_fd, is_data, check_one, &check))
-		return -1;
-	if (!check.any)
+	if (for_each_name(level->directory_fd, is_data, see_data, &any))
+		return fail_errno(level, err, "list");
+	if (!any)
 		return 0;
 	current = openat(level->directory_fd, "CURRENT", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (current < 0)
@@ -329,7 +340,10 @@ int directory_check(struct level *level, struct cox_error *err)
 	return 0;
 }
 
-/* After leveldb has read its manifest: are the tables the ones that it means? */
+/*
+ * After leveldb has read its manifest: are the tables the ones that it means?
+ * Others may be there, unfinished; a crash leaves them and leveldb removes them.
+ */
 int directory_check_tables(struct level *level, struct cox_error *err)
 {
 	char *text = leveldb_property_value(level->db, "leveldb.sstables");
@@ -339,22 +353,9 @@ int directory_check_tables(struct level *level, struct cox_error *err)
 	/* Lines " NUMBER:SIZE[first .. last]" under headings of levels. */
 	for (char *line = strsep(&next, "\n"); line && !failed; line = strsep(&next, "\n")) {
 		uint64_t number, size;
-		struct stat status;
-		char name[32];
 
-		if (sscanf(line, " %" SCNu64 ":%" SCNu64 "[", &number, &size) != 2)
-			continue;
-		snprintf(name, sizeof(name), "%06" PRIu64 ".ldb", number);
-		if (fstatat(level->directory_fd, name, &status, 0)) {
-			snprintf(name, sizeof(name), "%06" PRIu64 ".sst", number);
-			if (fstatat(level->directory_fd, name, &status, 0))
-				failed = directory_damaged(level, err, "the table %s is missing",
-							   name);
-		}
-		if (!failed && (uint64_t)status.st_size != size)
-			failed = directory_damaged(
-				level, err, "the table %s has %lld bytes and should have %" PRIu64,
-				name, (long long)status.st_size, size);
+		if (sscanf(line, " %" SCNu64 ":%" SCNu64 "[", &number, &size) == 2)
+			failed = check_table(level, number, size, err);
 	}
 	leveldb_free(text);
 	return failed;

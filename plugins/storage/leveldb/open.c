@@ -138,8 +138,8 @@ int level_open(struct level *level, struct cox_error *err)
 	level->db = leveldb_open(level->options, level->directory, &failed);
 	if (failed)
 		fail_open(level, err, failed);
-	if (failed || check_format(level, err) || load_state(level, err) ||
-	    directory_check_tables(level, err) || check_keys(level, err)) {
+	if (failed || directory_check_tables(level, err) || check_format(level, err) ||
+	    load_state(level, err) || check_keys(level, err)) {
 		close_db(level);
 		/* `err` says what is wrong; if this fails too, the next start repeats it. */
 		(void)directory_undo(level, NULL);

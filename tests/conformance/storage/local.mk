@@ -22,5 +22,11 @@ tests_conformance_storage_leveldb_SOURCES = $(storage_suite_sources)
 tests_conformance_storage_leveldb_CPPFLAGS = $(STORAGE_TEST_CPPFLAGS) \
 	-DSTORAGE_PLUGIN_NAME='"leveldb"'
 tests_conformance_storage_leveldb_LDADD = $(STORAGE_TEST_LDADD)
+
+check_PROGRAMS += tests/conformance/storage/faults
+TESTS += tests/conformance/storage/faults
+tests_conformance_storage_faults_SOURCES = %D%/faults.c %D%/harness.c %D%/harness.h
+tests_conformance_storage_faults_CPPFLAGS = $(STORAGE_TEST_CPPFLAGS)
+tests_conformance_storage_faults_LDADD = $(STORAGE_TEST_LDADD) -lleveldb
 endif
 endif

@@ -729,6 +729,7 @@ int main(void)
 		path = own;
 	}
 	plugin = harness_load(path);
+	cmocka_set_test_filter(getenv("COX_TEST_FILTER"));
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	harness_cleanup();
 	return failed;
