@@ -98,14 +98,15 @@ static void child_close_others(const struct plan *plan, int report)
 static __attribute__((noreturn)) void child_run(struct plan *plan)
 {
 	static char *const no_environment[] = {NULL};
-	struct sigaction standard = {.sa_handler = SIG_DFL};
+	/* The kernel's struct, whose parts differ by machine: all zeros is SIG_DFL everywhere. */
+	static const unsigned long standard[8];
 	const struct cox_spawn *what = plan->what;
 	int report;
 	sigset_t none;
 
-	/* The C library keeps two for itself and refuses them; exec resets those. */
+	/* Past the C library, which refuses the two that it keeps for itself. */
 	for (int number = 1; number < NSIG; number++)
-		sigaction(number, &standard, NULL);
+		syscall(SYS_rt_sigaction, number, standard, NULL, (NSIG - 1) / 8);
 	report = child_place_fds(plan);
 	child_close_others(plan, report);
 	umask(022);
