@@ -10,7 +10,8 @@ core_libcoxcore_la_SOURCES += \
 	%D%/label_set.c \
 	%D%/mergepatch.c %D%/mergepatch.h \
 	%D%/object.c %D%/object.h \
-	%D%/protobuf.h \
+	%D%/protobuf.c %D%/protobuf.h %D%/protobuf_wire.h \
+	%D%/protobuf_write.c \
 	%D%/quantity.c %D%/quantity.h \
 	%D%/selector.h %D%/selector_build.h \
 	%D%/value.c %D%/value.h \

@@ -97,3 +97,12 @@ tests_unit_replication_SOURCES = %D%/replication.c tests/lib/fake_server.c tests
 tests_unit_replication_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_replication_LDADD = $(UNIT_LDADD)
 endif
+check_PROGRAMS += tests/unit/protobuf tests/unit/protobuf_tool
+TESTS += tests/unit/protobuf tests/unit/protobuf_protoc.sh
+EXTRA_DIST += tests/unit/protobuf_protoc.sh tests/unit/protobuf.proto
+tests_unit_protobuf_SOURCES = %D%/protobuf.c
+tests_unit_protobuf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_protobuf_LDADD = $(UNIT_LDADD)
+tests_unit_protobuf_tool_SOURCES = %D%/protobuf_tool.c
+tests_unit_protobuf_tool_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_protobuf_tool_LDADD = $(UNIT_LDADD)
