@@ -106,3 +106,9 @@ tests_unit_protobuf_LDADD = $(UNIT_LDADD)
 tests_unit_protobuf_tool_SOURCES = %D%/protobuf_tool.c
 tests_unit_protobuf_tool_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_protobuf_tool_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/selector
+TESTS += tests/unit/selector
+tests_unit_selector_SOURCES = %D%/selector.c
+tests_unit_selector_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_selector_LDADD = $(UNIT_LDADD)
