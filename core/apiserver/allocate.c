@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <coxswain/kit/alloc.h>
+#include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/text.h>
 #include <inttypes.h>
 #include <stdio.h>

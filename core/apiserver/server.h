@@ -20,6 +20,7 @@
 
 struct admission;
 struct allocators;
+struct pki_key;
 struct strategy;
 struct watch_hub;
 
@@ -67,6 +68,11 @@ struct apiserver {
 	/* How long a watch without timeoutSeconds lasts, at least. */
 	uint64_t min_watch_seconds;
 	uint32_t event_ttl_seconds;
+	/* Tokens of service accounts. NULL key: none are signed. */
+	struct pki_key *token_key;
+	const char *issuer;
+	const char *const *audiences;
+	size_t audience_count;
 	/* Extra lines of /readyz and /livez. */
 	atomic_bool ready;
 	atomic_bool stopping;

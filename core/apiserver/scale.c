@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scale; see the header. */
+#include "apiserver/scale.h"
+
+#include "apiserver/body.h"
+#include "apiserver/metadata.h"
+#include "apiserver/status.h"
+#include "apiserver/write.h"
+#include "machinery/encode.h"
+#include "machinery/json.h"
+#include "machinery/jsonpatch.h"
+#include "machinery/mergepatch.h"
+#include "machinery/selector.h"
+#include "machinery/strategic.h"
+#include "store/snapshot.h"
+
+#include <coxswain/kit/cleanup.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const struct schema_type *scale_type(const struct api_call *call)
+{
+	return schema_type_named(call->server->schema, "autoscaling.v1.Scale");
+}
+
+/* Replication controllers select by a map, everything newer by a LabelSelector. */
+static char *selector_text(struct arena *arena, const struct value *object)
+{
+	const struct value *selector = value_path(object, "spec.selector");
+	bool structured = value_get(selector, "matchLabels") || value_get(selector, "matchExpressions");
+	struct label_selector *parsed = structured ? label_selector_from_object(selector, NULL)
+						   : label_selector_from_map(selector, NULL);
+	cox_autobuf out = COX_BUF_INIT;
+
+	if (parsed)
+		label_selector_format(parsed, &out);
+	free(parsed);
+	return arena_strndup(arena, cox_buf_cstr(&out), out.size);
+}
+
+static struct value *scale_of(struct arena *arena, const struct value *object)
+{
+	static const char *const kept[] = {"name", "namespace", "uid", "resourceVersion",
+					   "creationTimestamp"};
+	struct value *scale = value_object(arena);
+	struct value *metadata = value_make_object(arena, scale, "metadata");
+	struct value *status;
+
+	value_set_text(arena, scale, "kind", "Scale");
+	value_set_text(arena, scale, "apiVersion", "autoscaling/v1");
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		struct value *value = value_get(value_get(object, "metadata"), kept[i]);
+
+		if (value)
+			value_set(arena, metadata, kept[i], value_copy(arena, value));
+	}
+	value_set_int(arena, value_make_object(arena, scale, "spec"), "replicas",
+		      value_get_int(value_get(object, "spec"), "replicas", 0));
+	status = value_make_object(arena, scale, "status");
+	value_set_int(arena, status, "replicas",
+		      value_get_int(value_get(object, "status"), "replicas", 0));
+	value_set_text(arena, status, "selector", selector_text(arena, object));
+	return scale;
+}
+
+static void answer_scale(struct api_call *call, unsigned code, const struct value *scale)
+{
+	cox_autobuf out = COX_BUF_INIT;
+
+	schema_encode(&out, call->server->schema, scale_type(call), scale, 0);
+	call_answer(call, code, "application/json", out.data, out.size);
+}
+
+static void get_scale(struct api_call *call)
+{
+	const struct api_resource *resource = call->resource;
+	struct store_entry *entry cox_auto(store_entry_release) =
+		store_get(resource->collection, call->route.namespace_, call->route.name);
+	cox_autoerror err = COX_ERROR_INIT;
+	struct value *object = NULL;
+
+	if (!entry || store_entry_error(entry)) {
+		status_not_found(&err, resource->group, resource->name, call->route.name);
+	} else {
+		struct cox_bytes json = store_entry_json(entry);
+
+		object = json_parse(call->arena, json.data, json.size, NULL, &err);
+	}
+	if (object)
+		answer_scale(call, 200, scale_of(call->arena, object));
+	else
+		call_fail(call, &err);
+}
+
+/* Takes the number over into the object. */
+static int take_scale(struct write *write, struct value *scale, struct cox_error *err)
+{
+	struct arena *arena = write->call->arena;
+	const struct value *metadata = value_get(scale, "metadata");
+	const char *name = value_get_text(metadata, "name");
+	int64_t replicas = value_get_int(value_get(scale, "spec"), "replicas", 0);
+
+	if (*name && strcmp(name, write->name) != 0)
+		return error_set(err, COX_REASON_BAD_REQUEST,
+				 "the name of the object (%s) does not match the name on the URL "
+				 "(%s)",
+				 name, write->name);
+	if (replicas < 0) {
+		error_set(err, COX_REASON_INVALID,
+			  "Scale.autoscaling \"%s\" is invalid: spec.replicas: Invalid value: "
+			  "%" PRId64 ": must be greater than or equal to 0",
+			  write->name, replicas);
+		error_set_details(err, "autoscaling", "Scale", write->name);
+		error_add_cause(err, "FieldValueInvalid", "spec.replicas",
+				"Invalid value: %" PRId64 ": must be greater than or equal to 0",
+				replicas);
+		return -1;
+	}
+	if (version_parse(value_get_text(metadata, "resourceVersion"), &write->wanted_version,
+			  err) != 0)
+		return -1;
+	write->object = value_copy(arena, write->old);
+	value_set_int(arena, value_make_object(arena, write->object, "spec"), "replicas", replicas);
+	return 0;
+}
+
+static int make_put(struct write *write, struct cox_error *err)
+{
+	int status = take_scale(write, write->job, err);
+
+	write->retry = write->wanted_version == 0;
+	return status;
+}
+
+static int make_patched(struct write *write, struct cox_error *err)
+{
+	struct api_call *call = write->call;
+	const struct value *patch = write->job;
+	struct value *scale = scale_of(call->arena, write->old);
+	const char *header = http_header(call->request, "Content-Type");
+	char type[64];
+
+	negotiate_bare_type(header ? header : "", type, sizeof(type));
+	if (strcmp(type, "application/json-patch+json") == 0)
+		scale = jsonpatch_apply(call->arena, scale, patch, err);
+	else if (strcmp(type, "application/merge-patch+json") == 0)
+		scale = mergepatch_apply(call->arena, scale, patch);
+	else if (strcmp(type, "application/strategic-merge-patch+json") == 0)
+		scale = strategic_apply(call->arena, call->server->schema, scale_type(call), scale,
+					patch, err);
+	else
+		return error_set(err, COX_REASON_UNSUPPORTED_MEDIA,
+				 "the body of the request was in an unknown format - accepted "
+				 "media types include: application/json-patch+json, "
+				 "application/merge-patch+json, "
+				 "application/strategic-merge-patch+json");
+	if (!scale || body_check(call, scale_type(call), scale, write->options.validation, err) != 0)
+		return -1;
+	/* The version that the scale was made with is the present one. */
+	if (take_scale(write, scale, err) != 0)
+		return -1;
+	write->retry = write->wanted_version == store_entry_revision(write->current);
+	return 0;
+}
+
+static void answer_write(struct write *write, uint64_t revision)
+{
+	struct arena *arena = write->call->arena;
+	struct value *object = value_copy(arena, write->object);
+
+	value_set(arena, metadata_of(arena, object), "resourceVersion",
+		  value_printf(arena, "%" PRIu64, revision));
+	answer_scale(write->call, 200, scale_of(arena, object));
+}
+
+static void write_scale(struct api_call *call)
+{
+	struct write *write = write_new(call, call->resource, WRITE_UPDATE);
+	cox_autoerror err = COX_ERROR_INIT;
+
+	write->answer = answer_write;
+	write->shape = (struct shape){.resource = call->resource, .form_version = ""};
+	if (write_options_parse(call->request->parameters, call->request->parameter_count,
+				&write->options, &err) != 0)
+		goto fail;
+	if (call->verb == VERB_UPDATE) {
+		write->make = make_put;
+		write->job = body_decode(call, scale_type(call), write->options.validation, &err);
+	} else {
+		write->make = make_patched;
+		write->job = body_tree(call, false, &err);
+	}
+	if (write->job) {
+		write_run(write);
+		return;
+	}
+fail:
+	call_fail(call, &err);
+}
+
+void scale_serve(struct api_call *call)
+{
+	call_work(call, call->verb == VERB_GET ? get_scale : write_scale);
+}
