@@ -7,13 +7,13 @@
  *   informer.deliver  serialises what `changed` is told, and a lister's joining
  *                     and leaving; held during `changed`
  *   informers.mutex   the list of informers, their due times
- *   informer.data     the collection; never held during `changed`
+ *   informer.data     the mirror; never held during `changed`
  */
 #include "client/informer.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "client/collection.h"
+#include "client/mirror.h"
 #include "client/reflector.h"
 
 #include <coxswain/kit/alloc.h>
@@ -35,13 +35,13 @@ struct informer {
 	pthread_mutex_t deliver;
 	struct cox_lister *listers; /* under deliver */
 	pthread_rwlock_t data;
-	struct collection collection;
+	struct mirror mirror;
 	_Atomic bool synced;
 };
 
 struct lister_index {
 	char *name;
-	struct collection_index *index;
+	struct mirror_index *index;
 };
 
 struct cox_lister {
@@ -90,9 +90,9 @@ static struct cox_object *take_out(struct informer *informer, const struct cox_o
 	cox_autobuf key = COX_BUF_INIT;
 	struct cox_object *old;
 
-	collection_key(&key, object_namespace(object), object_name(object));
+	mirror_key(&key, object_namespace(object), object_name(object));
 	pthread_rwlock_wrlock(&informer->data);
-	old = collection_remove(&informer->collection, key.data);
+	old = mirror_remove(&informer->mirror, key.data);
 	pthread_rwlock_unlock(&informer->data);
 	return old;
 }
@@ -102,7 +102,7 @@ static struct cox_object *put_in(struct informer *informer, struct cox_object *o
 	struct cox_object *old;
 
 	pthread_rwlock_wrlock(&informer->data);
-	old = collection_put(&informer->collection, object);
+	old = mirror_put(&informer->mirror, object);
 	pthread_rwlock_unlock(&informer->data);
 	return old;
 }
@@ -134,17 +134,17 @@ static void find_gone(struct informer *informer, const struct object_list *objec
 	for (size_t i = 0; i < objects->count; i++) {
 		cox_autobuf key = COX_BUF_INIT;
 
-		collection_key(&key, object_namespace(objects->items[i]),
-			       object_name(objects->items[i]));
+		mirror_key(&key, object_namespace(objects->items[i]),
+			   object_name(objects->items[i]));
 		cox_map_put(&names, key.data, key.size, objects->items[i]);
 	}
 	pthread_rwlock_rdlock(&informer->data);
-	collection_all(&informer->collection, &had);
+	mirror_all(&informer->mirror, &had);
 	pthread_rwlock_unlock(&informer->data);
 	for (size_t i = 0; i < had.count; i++) {
 		cox_autobuf key = COX_BUF_INIT;
 
-		collection_key(&key, object_namespace(had.items[i]), object_name(had.items[i]));
+		mirror_key(&key, object_namespace(had.items[i]), object_name(had.items[i]));
 		if (!cox_map_has(&names, key.data, key.size))
 			cox_vec_push(gone, object_ref(had.items[i]));
 	}
@@ -196,7 +196,7 @@ void lister_repeat(struct cox_lister *lister)
 
 	cox_lock_scope(&informer->deliver);
 	pthread_rwlock_rdlock(&informer->data);
-	collection_all(&informer->collection, &all);
+	mirror_all(&informer->mirror, &all);
 	pthread_rwlock_unlock(&informer->data);
 	for (size_t i = 0; i < all.count; i++)
 		lister->watcher.changed(lister->watcher.self, all.items[i], all.items[i]);
@@ -217,7 +217,7 @@ static uint64_t resync(struct informer *informer)
 		if (lister->resync_due <= now) {
 			lister->resync_due = now + lister->resync;
 			pthread_rwlock_rdlock(&informer->data);
-			collection_all(&informer->collection, &all);
+			mirror_all(&informer->mirror, &all);
 			pthread_rwlock_unlock(&informer->data);
 		}
 		for (size_t i = 0; i < all.count; i++)
@@ -396,7 +396,7 @@ static void informer_drop(struct informer *informer)
 			pthread_cond_wait(&informers->changed, &informers->mutex);
 	}
 	reflector_free(informer->reflector);
-	collection_free(&informer->collection);
+	mirror_free(&informer->mirror);
 	pthread_rwlock_destroy(&informer->data);
 	pthread_mutex_destroy(&informer->deliver);
 	free(informer->identity);
@@ -409,9 +409,8 @@ static void add_indexes(struct cox_lister *lister, const struct cox_index *index
 
 	pthread_rwlock_wrlock(&informer->data);
 	for (; indexes && indexes->name; indexes++) {
-		struct lister_index index = {
-			cox_strdup(indexes->name),
-			collection_index(&informer->collection, indexes->values)};
+		struct lister_index index = {cox_strdup(indexes->name),
+					     mirror_index(&informer->mirror, indexes->values)};
 
 		cox_vec_push(&lister->indexes, index);
 	}
@@ -427,7 +426,7 @@ static void join(struct cox_lister *lister)
 	cox_lock_scope(&informer->deliver);
 	if (lister->watcher.changed) {
 		pthread_rwlock_rdlock(&informer->data);
-		collection_all(&informer->collection, &all);
+		mirror_all(&informer->mirror, &all);
 		pthread_rwlock_unlock(&informer->data);
 	}
 	for (size_t i = 0; i < all.count; i++)
@@ -506,9 +505,9 @@ struct cox_object *lister_get(const struct cox_lister *lister, const char *names
 	cox_autobuf key = COX_BUF_INIT;
 	struct cox_object *object;
 
-	collection_key(&key, namespace, name);
+	mirror_key(&key, namespace, name);
 	pthread_rwlock_rdlock(&informer->data);
-	object = object_ref(collection_get(&informer->collection, cox_buf_cstr(&key)));
+	object = object_ref(mirror_get(&informer->mirror, cox_buf_cstr(&key)));
 	pthread_rwlock_unlock(&informer->data);
 	return object;
 }
@@ -534,7 +533,7 @@ void lister_list(const struct cox_lister *lister, const char *namespace,
 	struct object_list all = {0};
 
 	pthread_rwlock_rdlock(&informer->data);
-	collection_all(&informer->collection, &all);
+	mirror_all(&informer->mirror, &all);
 	pthread_rwlock_unlock(&informer->data);
 	hand_out(&all, namespace, sink);
 }
@@ -543,7 +542,7 @@ void lister_find(const struct cox_lister *lister, const char *name, const char *
 		 const struct cox_object_sink *sink)
 {
 	struct informer *informer = lister->informer;
-	const struct collection_index *index = NULL;
+	const struct mirror_index *index = NULL;
 	struct object_list found = {0};
 
 	for (size_t i = 0; i < lister->indexes.count && !index; i++) {
@@ -555,7 +554,7 @@ void lister_find(const struct cox_lister *lister, const char *name, const char *
 		return;
 	}
 	pthread_rwlock_rdlock(&informer->data);
-	collection_find(index, value, &found);
+	mirror_find(index, value, &found);
 	pthread_rwlock_unlock(&informer->data);
 	hand_out(&found, NULL, sink);
 }
@@ -566,7 +565,7 @@ size_t lister_count(const struct cox_lister *lister)
 	size_t count;
 
 	pthread_rwlock_rdlock(&informer->data);
-	count = informer->collection.items.count;
+	count = informer->mirror.items.count;
 	pthread_rwlock_unlock(&informer->data);
 	return count;
 }

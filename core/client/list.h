@@ -3,7 +3,7 @@
 #ifndef COX_CLIENT_LIST_H
 #define COX_CLIENT_LIST_H
 
-#include "client/collection.h"
+#include "client/mirror.h"
 
 /*
  * Appends the items as readers; each has kind and apiVersion, put in from the

@@ -3,10 +3,12 @@
 core_libcoxcore_la_SOURCES += \
 	%D%/client.c %D%/client.h \
 	%D%/cluster.c %D%/cluster.h \
-	%D%/collection.c %D%/collection.h \
+	%D%/mirror.c %D%/mirror.h \
+	%D%/http.c \
 	%D%/informer.c %D%/informer.h \
 	%D%/list.c %D%/list.h \
 	%D%/local.c \
+	%D%/module.c %D%/module.h \
 	%D%/queue.c %D%/queue.h \
 	%D%/recorder.c %D%/recorder.h \
 	%D%/reflector.c %D%/reflector.h \

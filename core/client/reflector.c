@@ -46,7 +46,7 @@ struct reflector {
 	uint64_t due;
 	uint64_t pause; /* before the next try, after a failure */
 	struct cox_buf revision;
-	struct collection staging;
+	struct mirror staging;
 	bool filled; /* `revision` can be watched from */
 	bool staging_now;
 	bool no_stream;
@@ -79,8 +79,8 @@ static void staging_done(struct reflector *reflector)
 {
 	struct object_list all = {0};
 
-	collection_all(&reflector->staging, &all);
-	collection_free(&reflector->staging);
+	mirror_all(&reflector->staging, &all);
+	mirror_free(&reflector->staging);
 	reflector->staging_now = false;
 	atomic_store(&reflector->staging_seen, 0);
 	reflector->filled = true;
@@ -95,10 +95,10 @@ static void staging_event(struct reflector *reflector, enum client_event_type ty
 	cox_autobuf key = COX_BUF_INIT;
 
 	if (type == CLIENT_DELETED) {
-		collection_key(&key, object_namespace(object), object_name(object));
-		object_unref(collection_remove(&reflector->staging, key.data));
+		mirror_key(&key, object_namespace(object), object_name(object));
+		object_unref(mirror_remove(&reflector->staging, key.data));
 	} else {
-		object_unref(collection_put(&reflector->staging, object));
+		object_unref(mirror_put(&reflector->staging, object));
 	}
 }
 
@@ -165,7 +165,7 @@ static void judge(struct reflector *reflector, const struct cox_error *why)
 	bool lived = reflector->opened && now - reflector->opened >= CLOCK_SECOND;
 	bool was_staging = reflector->staging_now;
 
-	collection_free(&reflector->staging);
+	mirror_free(&reflector->staging);
 	reflector->staging_now = false;
 	atomic_store(&reflector->staging_seen, 0);
 	reflector->due = now;
@@ -362,7 +362,7 @@ void reflector_free(struct reflector *reflector)
 	if (!reflector)
 		return;
 	client_watch_close(reflector->watch);
-	collection_free(&reflector->staging);
+	mirror_free(&reflector->staging);
 	cox_buf_free(&reflector->revision);
 	error_clear(&reflector->why);
 	pthread_mutex_destroy(&reflector->mutex);

@@ -8,7 +8,7 @@
 #define COX_CLIENT_REFLECTOR_H
 
 #include "client/client.h"
-#include "client/collection.h"
+#include "client/mirror.h"
 
 struct reflector_source {
 	const char *group;

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "client/cluster.h"
-#include "client/collection.h"
+#include "client/mirror.h"
 #include "client/queue.h"
 
 #include <coxswain/kit/alloc.h>
@@ -108,7 +108,7 @@ static void source_changed(void *self, const struct cox_object *old, const struc
 		source->keys(source->controller->plugin.self, old, now, &keys.sink);
 		return;
 	}
-	collection_key(&key, object_namespace(object), object_name(object));
+	mirror_key(&key, object_namespace(object), object_name(object));
 	emit_key(&keys.sink, key.data);
 }
 

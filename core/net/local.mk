@@ -11,3 +11,11 @@ core_libcoxcore_la_SOURCES += \
 	%D%/stream.c %D%/stream.h \
 	%D%/sweep.c \
 	%D%/tls.c %D%/tls.h
+
+# libcurl, opened at the first use of the HTTP client (net/curl.h)
+pluginexec_LTLIBRARIES += plugins/internal-curl.la
+plugins_internal_curl_la_SOURCES = %D%/curl.c %D%/curl.h
+plugins_internal_curl_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/core $(CURL_CFLAGS)
+plugins_internal_curl_la_LDFLAGS = -module -avoid-version -shared \
+	-export-symbols-regex '^cox_curl_module$$' $(COX_PLUGIN_DEFS) $(COX_LDFLAGS)
+plugins_internal_curl_la_LIBADD = $(PLUGIN_LIBADD) $(CURL_LIBS) -lpthread

@@ -112,3 +112,10 @@ TESTS += tests/unit/selector
 tests_unit_selector_SOURCES = %D%/selector.c
 tests_unit_selector_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_selector_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/http_client
+TESTS += tests/unit/http_client
+tests_unit_http_client_SOURCES = %D%/http_client.c tests/lib/fake_http.c tests/lib/fake_http.h \
+	tests/lib/fake_server.c tests/lib/fake_server.h
+tests_unit_http_client_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_http_client_LDADD = $(UNIT_LDADD)

@@ -3,13 +3,13 @@
  * Objects by key and by index. An item stays the same when its object is
  * replaced, so an update touches an index only where its values changed.
  */
-#include "client/collection.h"
+#include "client/mirror.h"
 
 #include <string.h>
 
 /* ---- sets of items ---- */
 
-static size_t set_place(const struct item_set *set, const struct collection_item *item)
+static size_t set_place(const struct item_set *set, const struct mirror_item *item)
 {
 	uint64_t hash = (uint64_t)(uintptr_t)item * UINT64_C(0x9e3779b97f4a7c15);
 	size_t place = (size_t)(hash >> 32) & (set->capacity - 1);
@@ -31,7 +31,7 @@ static void set_resize(struct item_set *set, size_t capacity)
 	*set = next;
 }
 
-static void set_add(struct item_set *set, struct collection_item *item)
+static void set_add(struct item_set *set, struct mirror_item *item)
 {
 	size_t place;
 
@@ -44,7 +44,7 @@ static void set_add(struct item_set *set, struct collection_item *item)
 	}
 }
 
-static void set_remove(struct item_set *set, struct collection_item *item)
+static void set_remove(struct item_set *set, struct mirror_item *item)
 {
 	size_t place, next;
 
@@ -58,7 +58,7 @@ static void set_remove(struct item_set *set, struct collection_item *item)
 	/* Those behind it may have been pushed on by it: place them again. */
 	for (next = (place + 1) & (set->capacity - 1); set->slots[next];
 	     next = (next + 1) & (set->capacity - 1)) {
-		struct collection_item *moved = set->slots[next];
+		struct mirror_item *moved = set->slots[next];
 
 		set->slots[next] = NULL;
 		set->slots[set_place(set, moved)] = moved;
@@ -95,7 +95,7 @@ static bool value_list_has(const struct value_list *list, const char *value)
 	return false;
 }
 
-static void index_values(const struct collection_index *index, const struct cox_object *object,
+static void index_values(const struct mirror_index *index, const struct cox_object *object,
 			 struct value_list *list)
 {
 	cox_autoobject *reader = object_ref(object);
@@ -105,8 +105,7 @@ static void index_values(const struct collection_index *index, const struct cox_
 		index->values(&object_table, reader, &list->sink);
 }
 
-static void bucket_add(struct collection_index *index, const char *value,
-		       struct collection_item *item)
+static void bucket_add(struct mirror_index *index, const char *value, struct mirror_item *item)
 {
 	struct item_set *set = cox_map_get(&index->buckets, value, strlen(value));
 
@@ -117,8 +116,7 @@ static void bucket_add(struct collection_index *index, const char *value,
 	set_add(set, item);
 }
 
-static void bucket_remove(struct collection_index *index, const char *value,
-			  struct collection_item *item)
+static void bucket_remove(struct mirror_index *index, const char *value, struct mirror_item *item)
 {
 	struct item_set *set = cox_map_get(&index->buckets, value, strlen(value));
 
@@ -132,7 +130,7 @@ static void bucket_remove(struct collection_index *index, const char *value,
 	free(set);
 }
 
-static void index_update(struct collection_index *index, struct collection_item *item,
+static void index_update(struct mirror_index *index, struct mirror_item *item,
 			 const struct cox_object *old, const struct cox_object *now)
 {
 	struct value_list before = {0}, after = {0};
@@ -149,28 +147,28 @@ static void index_update(struct collection_index *index, struct collection_item 
 	value_list_free(&after);
 }
 
-struct collection_index *collection_index(struct collection *collection, collection_values *values)
+struct mirror_index *mirror_index(struct mirror *mirror, mirror_values *values)
 {
-	struct collection_index *index;
+	struct mirror_index *index;
 	size_t at = 0, size;
 	const char *key;
 	void *item;
 
-	for (size_t i = 0; i < collection->indexes.count; i++) {
-		if (collection->indexes.items[i]->values == values)
-			return collection->indexes.items[i];
+	for (size_t i = 0; i < mirror->indexes.count; i++) {
+		if (mirror->indexes.items[i]->values == values)
+			return mirror->indexes.items[i];
 	}
-	index = cox_new(struct collection_index);
+	index = cox_new(struct mirror_index);
 	index->values = values;
-	cox_vec_push(&collection->indexes, index);
-	while (cox_map_next(&collection->items, &at, &key, &size, &item))
-		index_update(index, item, NULL, ((struct collection_item *)item)->object);
+	cox_vec_push(&mirror->indexes, index);
+	while (cox_map_next(&mirror->items, &at, &key, &size, &item))
+		index_update(index, item, NULL, ((struct mirror_item *)item)->object);
 	return index;
 }
 
 /* ---- objects ---- */
 
-void collection_key(struct cox_buf *out, const char *namespace, const char *name)
+void mirror_key(struct cox_buf *out, const char *namespace, const char *name)
 {
 	if (namespace && *namespace) {
 		cox_buf_str(out, namespace);
@@ -187,59 +185,58 @@ static struct cox_object *to_reader(struct cox_object *held)
 	return reader;
 }
 
-struct cox_object *collection_put(struct collection *collection, struct cox_object *object)
+struct cox_object *mirror_put(struct mirror *mirror, struct cox_object *object)
 {
 	cox_autobuf key = COX_BUF_INIT;
-	struct collection_item *item;
+	struct mirror_item *item;
 	struct cox_object *old;
 
-	collection_key(&key, object_namespace(object), object_name(object));
-	item = cox_map_get(&collection->items, key.data, key.size);
+	mirror_key(&key, object_namespace(object), object_name(object));
+	item = cox_map_get(&mirror->items, key.data, key.size);
 	if (!item) {
-		item = cox_new(struct collection_item);
-		cox_map_put(&collection->items, key.data, key.size, item);
+		item = cox_new(struct mirror_item);
+		cox_map_put(&mirror->items, key.data, key.size, item);
 	}
 	old = item->object;
 	item->object = object_hold(object);
-	for (size_t i = 0; i < collection->indexes.count; i++)
-		index_update(collection->indexes.items[i], item, old, object);
+	for (size_t i = 0; i < mirror->indexes.count; i++)
+		index_update(mirror->indexes.items[i], item, old, object);
 	return to_reader(old);
 }
 
-struct cox_object *collection_remove(struct collection *collection, const char *key)
+struct cox_object *mirror_remove(struct mirror *mirror, const char *key)
 {
-	struct collection_item *item = cox_map_remove(&collection->items, key, strlen(key));
+	struct mirror_item *item = cox_map_remove(&mirror->items, key, strlen(key));
 	struct cox_object *old;
 
 	if (!item)
 		return NULL;
 	old = item->object;
-	for (size_t i = 0; i < collection->indexes.count; i++)
-		index_update(collection->indexes.items[i], item, old, NULL);
+	for (size_t i = 0; i < mirror->indexes.count; i++)
+		index_update(mirror->indexes.items[i], item, old, NULL);
 	free(item);
 	return to_reader(old);
 }
 
-struct cox_object *collection_get(const struct collection *collection, const char *key)
+struct cox_object *mirror_get(const struct mirror *mirror, const char *key)
 {
-	const struct collection_item *item = cox_map_get(&collection->items, key, strlen(key));
+	const struct mirror_item *item = cox_map_get(&mirror->items, key, strlen(key));
 
 	return item ? item->object : NULL;
 }
 
-void collection_all(const struct collection *collection, struct object_list *out)
+void mirror_all(const struct mirror *mirror, struct object_list *out)
 {
 	size_t at = 0, size;
 	const char *key;
 	void *item;
 
-	cox_vec_reserve(out, out->count + collection->items.count);
-	while (cox_map_next(&collection->items, &at, &key, &size, &item))
-		cox_vec_push(out, object_ref(((struct collection_item *)item)->object));
+	cox_vec_reserve(out, out->count + mirror->items.count);
+	while (cox_map_next(&mirror->items, &at, &key, &size, &item))
+		cox_vec_push(out, object_ref(((struct mirror_item *)item)->object));
 }
 
-void collection_find(const struct collection_index *index, const char *value,
-		     struct object_list *out)
+void mirror_find(const struct mirror_index *index, const char *value, struct object_list *out)
 {
 	const struct item_set *set = cox_map_get(&index->buckets, value, strlen(value));
 
@@ -256,7 +253,7 @@ void object_list_free(struct object_list *list)
 	cox_vec_free(list);
 }
 
-static void index_free(struct collection_index *index)
+static void index_free(struct mirror_index *index)
 {
 	size_t at = 0, size;
 	const char *key;
@@ -270,18 +267,18 @@ static void index_free(struct collection_index *index)
 	free(index);
 }
 
-void collection_free(struct collection *collection)
+void mirror_free(struct mirror *mirror)
 {
 	size_t at = 0, size;
 	const char *key;
 	void *value;
 
-	for (size_t i = 0; i < collection->indexes.count; i++)
-		index_free(collection->indexes.items[i]);
-	cox_vec_free(&collection->indexes);
-	while (cox_map_next(&collection->items, &at, &key, &size, &value)) {
-		object_release(((struct collection_item *)value)->object);
+	for (size_t i = 0; i < mirror->indexes.count; i++)
+		index_free(mirror->indexes.items[i]);
+	cox_vec_free(&mirror->indexes);
+	while (cox_map_next(&mirror->items, &at, &key, &size, &value)) {
+		object_release(((struct mirror_item *)value)->object);
 		free(value);
 	}
-	cox_map_free(&collection->items);
+	cox_map_free(&mirror->items);
 }
