@@ -179,6 +179,7 @@ static void check_field(struct walk *w, const struct schema_field *field,
 			const struct field_path *at, const struct value *value,
 			const struct value *old)
 {
+	static const struct value nothing = {.kind = VALUE_OBJECT};
 	struct validation *v = w->v;
 
 	if (is_nothing(value) && (field->flags & SCHEMA_NEEDED)) {
@@ -188,6 +189,9 @@ static void check_field(struct walk *w, const struct schema_field *field,
 	if (!value || value->kind == VALUE_NULL) {
 		if (!(field->flags & SCHEMA_OMIT_EMPTY) && (field->flags & SCHEMA_HAS_MINIMUM))
 			check_range(v, field, at, NULL);
+		/* What is no pointer is there, though empty: it may need something. */
+		if (field->kind == SCHEMA_OBJECT && !(field->flags & SCHEMA_POINTER))
+			walk_children(w, field, at, &nothing, old);
 		return;
 	}
 	if (field->enumeration && !(field->flags & SCHEMA_ENUM_OPEN)) {

@@ -119,3 +119,21 @@ tests_unit_http_client_SOURCES = %D%/http_client.c tests/lib/fake_http.c tests/l
 	tests/lib/fake_server.c tests/lib/fake_server.h
 tests_unit_http_client_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_http_client_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/schema
+TESTS += tests/unit/schema
+tests_unit_schema_SOURCES = %D%/schema.c
+tests_unit_schema_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_schema_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/decode
+TESTS += tests/unit/decode
+tests_unit_decode_SOURCES = %D%/decode.c
+tests_unit_decode_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_decode_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/validate
+TESTS += tests/unit/validate
+tests_unit_validate_SOURCES = %D%/validate.c
+tests_unit_validate_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_validate_LDADD = $(UNIT_LDADD)

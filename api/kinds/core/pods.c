@@ -48,12 +48,7 @@ void validate_pod_template(struct validation *v, const struct field_path *at,
 
 static void validate_pod(struct validation *v, const struct value *pod)
 {
-	const struct field_path *at = FIELD(NULL, "spec");
-	const struct value *spec = value_get(pod, "spec");
-
-	if (!spec)
-		field_required(v, FIELD(at, "containers"), "");
-	validate_pod_spec(v, at, spec);
+	validate_pod_spec(v, FIELD(NULL, "spec"), value_get(pod, "spec"));
 }
 
 static bool list_has(const struct value *list, const struct value *wanted)

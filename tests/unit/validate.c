@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Validation: the texts that clients see, kind by kind. */
+#include "unit.h"
+
+#include "machinery/decode.h"
+#include "machinery/defaults.h"
+#include "machinery/names.h"
+#include "machinery/validate.h"
+
+#include <string.h>
+
+static const struct schema *const s = &schema_builtin;
+
+static struct value *load(struct arena *arena, const struct schema_resource *resource,
+			  const char *json)
+{
+	const struct schema_type *type = schema_resource_type(s, resource);
+	cox_autoerror err = COX_ERROR_INIT;
+	struct decode_report report;
+	struct value *tree;
+
+	decode_report_init(&report, arena);
+	tree = json_parse(arena, json, strlen(json), &report.duplicates, &err);
+	if (!tree || schema_decode(s, type, arena, tree, &report, &err))
+		fail_msg("%s", error_text(&err));
+	if (report.count)
+		fail_msg("%s", decode_report_text(&report));
+	schema_apply_defaults(s, type, arena, tree);
+	return tree;
+}
+
+/* `expected` NULL: valid. `old` may be NULL. */
+static void check(const char *group, const char *version, const char *plural, const char *json,
+		  const char *old, const char *subresource, const char *expected)
+{
+	const struct schema_resource *resource = schema_resource_get(s, group, version, plural);
+	cox_autoarena arena = ARENA_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+	struct validation v;
+	struct value *object, *before;
+
+	assert_non_null(resource);
+	object = load(&arena, resource, json);
+	before = old ? load(&arena, resource, old) : NULL;
+	validation_init(&v, &arena, s, resource);
+	schema_validate(&v, object, before, subresource);
+	if (validation_result(&v, value_text(value_path(object, "metadata.name")), &err) == 0) {
+		if (expected)
+			fail_msg("found valid, wanted: %s", expected);
+		return;
+	}
+	if (!expected)
+		fail_msg("%s", error_text(&err));
+	assert_int_equal(err.reason, COX_REASON_INVALID);
+	assert_int_equal(err.cause_count, v.count);
+	assert_string_equal(error_text(&err), expected);
+}
+
+#define META "\"metadata\":{\"name\":\"x\",\"namespace\":\"n\"}"
+#define POD(spec) "{" META ",\"spec\":{" spec "}}"
+#define ONE "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]"
+#define SERVICE(spec) "{" META ",\"spec\":{" spec "}}"
+
+static void pod(const char *json, const char *expected)
+{
+	check("", "v1", "pods", json, NULL, "", expected);
+}
+
+static void core(const char *plural, const char *json, const char *expected)
+{
+	check("", "v1", plural, json, NULL, "", expected);
+}
+
+static void test_metadata(void **state)
+{
+	(void)state;
+	pod(POD(ONE), NULL);
+	pod("{\"metadata\":{\"name\":\"Nginx_1\",\"namespace\":\"n\"},\"spec\":{" ONE "}}",
+	    "Pod \"Nginx_1\" is invalid: metadata.name: Invalid value: \"Nginx_1\": a lowercase "
+	    "RFC "
+	    "1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and "
+	    "must start and end with an alphanumeric character (e.g. 'example.com', regex used for "
+	    "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')");
+	pod("{\"metadata\":{\"namespace\":\"n\"},\"spec\":{" ONE "}}",
+	    "Pod \"\" is invalid: metadata.name: Required value: name or generateName is required");
+	pod("{\"metadata\":{\"name\":\"x\"},\"spec\":{" ONE "}}",
+	    "Pod \"x\" is invalid: metadata.namespace: Required value");
+	core("namespaces", "{\"metadata\":{\"name\":\"x\",\"namespace\":\"y\"}}",
+	     "Namespace \"x\" is invalid: metadata.namespace: Forbidden: not allowed on this type");
+	core("namespaces", "{\"metadata\":{\"name\":\"a.b\"}}",
+	     "Namespace \"a.b\" is invalid: metadata.name: Invalid value: \"a.b\": must not "
+	     "contain "
+	     "dots");
+	pod("{\"metadata\":{\"name\":\"x\",\"namespace\":\"n\",\"labels\":{\"a\":\"no way\"}},"
+	    "\"spec\":{" ONE "}}",
+	    "Pod \"x\" is invalid: metadata.labels: Invalid value: \"no way\": a valid label must "
+	    "be "
+	    "an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+	    "start "
+	    "and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', "
+	    "regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')");
+	pod("{\"metadata\":{\"name\":\"x\",\"namespace\":\"n\",\"ownerReferences\":[{"
+	    "\"apiVersion\":"
+	    "\"v1\",\"kind\":\"Pod\",\"name\":\"y\",\"uid\":\"\"}],\"finalizers\":[\"plain\"]},"
+	    "\"spec\":{" ONE "}}",
+	    "Pod \"x\" is invalid: [metadata.ownerReferences.uid: Invalid value: \"\": must not be "
+	    "empty, metadata.finalizers[0]: Invalid value: \"plain\": name is neither a standard "
+	    "finalizer name nor is it fully qualified]");
+}
+
+static void test_label_lengths(void **state)
+{
+	char value[65];
+	cox_autobuf json = COX_BUF_INIT;
+
+	(void)state;
+	memset(value, 'a', 64);
+	value[64] = '\0';
+	cox_buf_printf(
+		&json,
+		"{\"metadata\":{\"name\":\"x\",\"namespace\":\"n\",\"labels\":{\"a\":\"%s\"}},"
+		"\"data\":{}}",
+		value);
+	cox_autobuf expected = COX_BUF_INIT;
+
+	cox_buf_printf(
+		&expected,
+		"ConfigMap \"x\" is invalid: metadata.labels: Invalid value: \"%s\": must be "
+		"no more than 63 bytes",
+		value);
+	core("configmaps", json.data, expected.data);
+}
+
+static void test_pod_required(void **state)
+{
+	(void)state;
+	pod(POD(""), "Pod \"x\" is invalid: spec.containers: Required value");
+	pod(POD("\"containers\":[{\"name\":\"c\"}]"),
+	    "Pod \"x\" is invalid: spec.containers[0].image: Required value");
+	pod(POD("\"containers\":[{\"ports\":[{}]}]"),
+	    "Pod \"x\" is invalid: [spec.containers[0].name: Required value, "
+	    "spec.containers[0].image: Required value, spec.containers[0].ports[0].containerPort: "
+	    "Required value]");
+	pod(POD("\"containers\":[{\"name\":\"c\",\"image\":\"i\"},{\"name\":\"c\",\"image\":\"i\"}"
+		"]"),
+	    "Pod \"x\" is invalid: spec.containers[1].name: Duplicate value: \"c\"");
+	pod(POD("\"initContainers\":[{\"name\":\"c\",\"image\":\"i\"}]," ONE),
+	    "Pod \"x\" is invalid: spec.initContainers[0].name: Duplicate value: \"c\"");
+	pod(POD("\"restartPolicy\":\"Sometimes\"," ONE),
+	    "Pod \"x\" is invalid: spec.restartPolicy: Unsupported value: \"Sometimes\": supported "
+	    "values: \"Always\", \"Never\", \"OnFailure\"");
+	pod(POD("\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"ports\":[{\"containerPort\":"
+		"70000,\"protocol\":\"tcp\"}]}]"),
+	    "Pod \"x\" is invalid: [spec.containers[0].ports[0].containerPort: Invalid value: "
+	    "70000: "
+	    "must be between 1 and 65535, inclusive, spec.containers[0].ports[0].protocol: "
+	    "Unsupported value: \"tcp\": supported values: \"SCTP\", \"TCP\", \"UDP\"]");
+}
+
+static void test_pod_volumes(void **state)
+{
+	(void)state;
+	pod(POD("\"volumes\":[{\"name\":\"v\",\"emptyDir\":{},\"hostPath\":{\"path\":\"/"
+		"x\"}}]," ONE),
+	    "Pod \"x\" is invalid: spec.volumes[0].hostPath: Forbidden: may not specify more than "
+	    "1 "
+	    "volume type");
+	pod(POD("\"volumes\":[{\"name\":\"v\"},{\"name\":\"v\"}]," ONE),
+	    "Pod \"x\" is invalid: spec.volumes[1].name: Duplicate value: \"v\"");
+	pod(POD("\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"volumeMounts\":[{\"name\":"
+		"\"no\","
+		"\"mountPath\":\"/a\"}]}]"),
+	    "Pod \"x\" is invalid: spec.containers[0].volumeMounts[0].name: Not found: \"no\"");
+	pod(POD("\"volumes\":[{\"name\":\"v\"}],\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/a\"},{\"name\":\"v\","
+		"\"mountPath\":\"/a\",\"subPath\":\"../b\"}]}]"),
+	    "Pod \"x\" is invalid: [spec.containers[0].volumeMounts[1].mountPath: Invalid value: "
+	    "\"/a\": must be unique, spec.containers[0].volumeMounts[1].subPath: Invalid value: "
+	    "\"../b\": must not contain '..']");
+	pod(POD("\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"/a/../"
+		"b\",\"type\":\"Odd\"}}]," ONE),
+	    "Pod \"x\" is invalid: [spec.volumes[0].hostPath.type: Unsupported value: \"Odd\": "
+	    "supported values: \"BlockDevice\", \"CharDevice\", \"Directory\", "
+	    "\"DirectoryOrCreate\", \"File\", \"FileOrCreate\", \"Socket\", "
+	    "spec.volumes[0].hostPath.path: Invalid value: \"/a/../b\": must not contain '..']");
+	pod(POD("\"volumes\":[{\"name\":\"v\",\"secret\":{}}]," ONE),
+	    "Pod \"x\" is invalid: spec.volumes[0].secret.secretName: Required value");
+	/* A name of two dots at its head is a name like any other. */
+	pod(POD("\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"/..data\"}}]," ONE), NULL);
+}
+
+static void test_pod_containers(void **state)
+{
+	(void)state;
+	pod(POD("\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"livenessProbe\":{"
+		"\"successThreshold\":2,\"httpGet\":{\"port\":\"no_port\"},\"exec\":{\"command\":["
+		"\"a\"]}}}]"),
+	    "Pod \"x\" is invalid: [spec.containers[0].livenessProbe.httpGet: Forbidden: may not "
+	    "specify more than 1 handler type, spec.containers[0].livenessProbe.httpGet.port: "
+	    "Invalid value: \"no_port\": must contain only alpha-numeric characters (a-z, 0-9), "
+	    "and "
+	    "hyphens (-), spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: "
+	    "must "
+	    "be 1]");
+	pod(POD("\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"resources\":{\"requests\":{"
+		"\"cpu\":\"2\",\"odd\":\"1\"},\"limits\":{\"cpu\":\"1\"}}}]"),
+	    "Pod \"x\" is invalid: [spec.containers[0].resources.requests[odd]: Invalid value: "
+	    "\"odd\": must be a standard resource type or fully qualified, "
+	    "spec.containers[0].resources.requests: Invalid value: \"2\": must be less than or "
+	    "equal "
+	    "to cpu limit of 1]");
+	pod(POD("\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"env\":[{\"name\":\"a=b\"},{"
+		"\"name\":\"k\",\"value\":\"v\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":"
+		"\"metadata.name\"}}},{\"name\":\"f\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":"
+		"\"spec.odd\"}}}]}]"),
+	    "Pod \"x\" is invalid: [spec.containers[0].env[0].name: Invalid value: \"a=b\": a "
+	    "valid "
+	    "environment variable name must consist only of printable ASCII characters other than "
+	    "'=', spec.containers[0].env[1].valueFrom: Invalid value: \"\": may not be specified "
+	    "when `value` is not empty, spec.containers[0].env[2].valueFrom.fieldRef.fieldPath: "
+	    "Invalid value: \"spec.odd\": error converting fieldPath: field label not supported: "
+	    "spec.odd]");
+	pod(POD("\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"ports\":[{\"containerPort\":1,"
+		"\"hostPort\":80}]},{\"name\":\"b\",\"image\":\" "
+		"i\",\"ports\":[{\"containerPort\":2,"
+		"\"hostPort\":80}]}]"),
+	    "Pod \"x\" is invalid: [spec.containers[1].image: Invalid value: \" i\": must not have "
+	    "leading or trailing whitespace, spec.containers[1].ports[0].hostPort: Duplicate "
+	    "value: "
+	    "\"TCP//80\"]");
+}
+
+static void test_pod_placement(void **state)
+{
+	(void)state;
+	pod(POD("\"tolerations\":[{\"key\":\"k\",\"operator\":\"Exists\",\"value\":\"v\"},{"
+		"\"tolerationSeconds\":5}]," ONE),
+	    "Pod \"x\" is invalid: [spec.tolerations[0].operator: Invalid value: "
+	    "{\"key\":\"k\",\"operator\":\"Exists\",\"value\":\"v\"}: value must be empty when "
+	    "`operator` is 'Exists', spec.tolerations[1].operator: Invalid value: \"\": operator "
+	    "must be Exists when `key` is empty, which means \"match all values and all keys\", "
+	    "spec.tolerations[1].effect: Invalid value: \"\": effect must be 'NoExecute' when "
+	    "`tolerationSeconds` is set]");
+	pod(POD("\"affinity\":{\"nodeAffinity\":{"
+		"\"requiredDuringSchedulingIgnoredDuringExecution\":"
+		"{\"nodeSelectorTerms\":[{\"matchExpressions\":[{\"key\":\"k\",\"operator\":\"In\"}"
+		"]}]"
+		"},\"preferredDuringSchedulingIgnoredDuringExecution\":[{\"weight\":101,"
+		"\"preference\":{}}]}}," ONE),
+	    "Pod \"x\" is invalid: [spec.affinity.nodeAffinity."
+	    "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]."
+	    "matchExpressions[0].values: Required value: must be specified when `operator` is 'In' "
+	    "or 'NotIn', spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution"
+	    "[0].weight: Invalid value: 101: must be in the range 1-100]");
+	pod(POD("\"nodeSelector\":{\"a/b/c\":\"\"},\"dnsPolicy\":\"None\"," ONE),
+	    "Pod \"x\" is invalid: [spec.nodeSelector: Invalid value: \"a/b/c\": a qualified name "
+	    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
+	    "an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used "
+	    "for "
+	    "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS "
+	    "subdomain prefix and '/' (e.g. 'example.com/MyName'), spec.dnsConfig: Required value: "
+	    "must provide `dnsConfig` when `dnsPolicy` is None]");
+}
+
+#define POD_UPDATE_TEXT                                                                            \
+	"Pod \"x\" is invalid: spec: Forbidden: pod updates may not change fields other than "     \
+	"`spec.containers[*].image`,`spec.initContainers[*].image`,"                               \
+	"`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "             \
+	"tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "    \
+	"previously negative)"
+
+static void pod_update(const char *now, const char *before, const char *expected)
+{
+	check("", "v1", "pods", now, before, "", expected);
+}
+
+static void test_pod_update(void **state)
+{
+	(void)state;
+	pod_update(POD(ONE), POD(ONE), NULL);
+	pod_update(POD("\"containers\":[{\"name\":\"c\",\"image\":\"j\",\"imagePullPolicy\":"
+		       "\"Always\"}],\"activeDeadlineSeconds\":5,\"tolerations\":[{\"operator\":"
+		       "\"Exists\"}]"),
+		   POD(ONE), NULL);
+	pod_update(POD("\"nodeName\":\"other\"," ONE), POD(ONE), POD_UPDATE_TEXT);
+	pod_update(POD("\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"command\":[\"a\"]}]"),
+		   POD(ONE), POD_UPDATE_TEXT);
+	pod_update(POD("\"containers\":[{\"name\":\"c\",\"image\":\"i\"},{\"name\":\"d\",\"image\":"
+		       "\"i\"}]"),
+		   POD(ONE),
+		   "Pod \"x\" is invalid: spec.containers: Forbidden: pod updates may not add or "
+		   "remove containers");
+	pod_update(POD(ONE), POD("\"tolerations\":[{\"operator\":\"Exists\"}]," ONE),
+		   "Pod \"x\" is invalid: spec.tolerations: Forbidden: existing toleration can not "
+		   "be modified except its tolerationSeconds");
+	pod_update(
+		POD(ONE), POD("\"activeDeadlineSeconds\":5," ONE),
+		"Pod \"x\" is invalid: spec.activeDeadlineSeconds: Invalid value: null: must not "
+		"update from a positive integer to nil value");
+	pod_update(POD(ONE), POD("\"schedulingGates\":[{\"name\":\"a/b\"}]," ONE), NULL);
+	pod_update("{\"metadata\":{\"name\":\"x\",\"namespace\":\"n\",\"uid\":\"2\"},\"spec\":{" ONE
+		   "}}",
+		   "{\"metadata\":{\"name\":\"x\",\"namespace\":\"n\",\"uid\":\"1\"},\"spec\":{" ONE
+		   "}}",
+		   "Pod \"x\" is invalid: metadata.uid: Invalid value: \"2\": field is immutable");
+	/* Through /status the spec is the old one by then; nothing else is looked at. */
+	check("", "v1", "pods", POD("\"nodeName\":\"other\"," ONE), POD(ONE), "status", NULL);
+}
+
+static void test_services(void **state)
+{
+	(void)state;
+	core("services", SERVICE("\"ports\":[{\"port\":80}],\"selector\":{\"a\":\"b\"}"), NULL);
+	core("services", SERVICE(""), "Service \"x\" is invalid: spec.ports: Required value");
+	core("services", SERVICE("\"ports\":[{\"port\":80},{\"port\":80}]"),
+	     "Service \"x\" is invalid: [spec.ports[0].name: Required value, spec.ports[1].name: "
+	     "Required value, spec.ports[1]: Duplicate value: {\"port\":80,\"protocol\":\"TCP\"}]");
+	core("services", SERVICE("\"ports\":[{\"port\":80,\"protocol\":\"tcp\"}]"),
+	     "Service \"x\" is invalid: spec.ports[0].protocol: Unsupported value: \"tcp\": "
+	     "supported "
+	     "values: \"SCTP\", \"TCP\", \"UDP\"");
+	core("services", SERVICE("\"ports\":[{\"port\":80,\"nodePort\":30000}]"),
+	     "Service \"x\" is invalid: spec.ports[0].nodePort: Forbidden: may not be used when "
+	     "`type` is 'ClusterIP'");
+	core("services", SERVICE("\"ports\":[{\"port\":0}]"),
+	     "Service \"x\" is invalid: [spec.ports[0].port: Invalid value: 0: must be between 1 "
+	     "and "
+	     "65535, inclusive, spec.ports[0].targetPort: Invalid value: 0: must be between 1 and "
+	     "65535, inclusive]");
+	core("services",
+	     SERVICE("\"type\":\"LoadBalancer\",\"ports\":[{\"port\":53,\"protocol\":\"UDP\"}]"),
+	     NULL);
+	core("services", SERVICE("\"type\":\"ExternalName\""),
+	     "Service \"x\" is invalid: spec.externalName: Required value");
+	core("services",
+	     SERVICE("\"ports\":[{\"port\":80}],\"externalTrafficPolicy\":\"Local\",\"clusterIP\":"
+		     "\"1.2.3\""),
+	     "Service \"x\" is invalid: [spec.clusterIPs[0]: Invalid value: \"1.2.3\": must be a "
+	     "valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), spec.externalTrafficPolicy: "
+	     "Invalid value: \"Local\": may only be set for externally-accessible services]");
+	core("services",
+	     SERVICE("\"type\":\"NodePort\",\"clusterIP\":\"None\",\"ports\":[{\"port\":80}]"),
+	     "Service \"x\" is invalid: spec.clusterIPs[0]: Invalid value: \"None\": may not be "
+	     "set to "
+	     "'None' for NodePort services");
+	core("services",
+	     "{\"metadata\":{\"name\":\"1x\",\"namespace\":\"n\"},\"spec\":{\"ports\":[{\"port\":1}"
+	     "]}"
+	     "}",
+	     "Service \"1x\" is invalid: metadata.name: Invalid value: \"1x\": a DNS-1035 label "
+	     "must "
+	     "consist of lower case alphanumeric characters or '-', start with an alphabetic "
+	     "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', "
+	     "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')");
+	check("", "v1", "services", SERVICE("\"clusterIP\":\"10.0.0.2\",\"ports\":[{\"port\":80}]"),
+	      SERVICE("\"clusterIP\":\"10.0.0.1\",\"ports\":[{\"port\":80}]"), "",
+	      "Service \"x\" is invalid: spec.clusterIPs[0]: Invalid value: [\"10.0.0.2\"]: may "
+	      "not "
+	      "change once set");
+}
+
+#define TEMPLATE(labels, more)                                                                     \
+	"\"template\":{\"metadata\":{\"labels\":{" labels "}},\"spec\":{" ONE more "}}"
+
+static void test_controllers(void **state)
+{
+	(void)state;
+	core("replicationcontrollers", POD(TEMPLATE("\"a\":\"b\"", "")), NULL);
+	core("replicationcontrollers", POD("\"selector\":{\"a\":\"b\"}"),
+	     "ReplicationController \"x\" is invalid: spec.template: Required value");
+	core("replicationcontrollers", POD(TEMPLATE("", "")),
+	     "ReplicationController \"x\" is invalid: spec.selector: Required value");
+	core("replicationcontrollers",
+	     POD("\"replicas\":-1,\"selector\":{\"a\":\"c\"}," TEMPLATE("\"a\":\"b\"", "")),
+	     "ReplicationController \"x\" is invalid: [spec.replicas: Invalid value: -1: must be "
+	     "greater than or equal to 0, spec.template.metadata.labels: Invalid value: "
+	     "{\"a\":\"b\"}: `selector` does not match template `labels`]");
+	core("replicationcontrollers", POD(TEMPLATE("\"a\":\"b\"", ",\"restartPolicy\":\"Never\"")),
+	     "ReplicationController \"x\" is invalid: spec.template.spec.restartPolicy: "
+	     "Unsupported "
+	     "value: \"Never\": supported values: \"Always\"");
+}
+
+static void test_data_kinds(void **state)
+{
+	(void)state;
+	core("configmaps", "{" META ",\"data\":{\"a b\":\"\"}}",
+	     "ConfigMap \"x\" is invalid: data[a b]: Invalid value: \"a b\": a valid config key "
+	     "must "
+	     "consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+	     "'KEY_NAME', "
+	     " or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
+	core("configmaps", "{" META ",\"data\":{\"a\":\"\"},\"binaryData\":{\"a\":\"eA==\"}}",
+	     "ConfigMap \"x\" is invalid: data[a]: Invalid value: \"a\": duplicate of key present "
+	     "in "
+	     "binaryData");
+	check("", "v1", "configmaps", "{" META ",\"data\":{\"a\":\"2\"},\"immutable\":true}",
+	      "{" META ",\"data\":{\"a\":\"1\"},\"immutable\":true}", "",
+	      "ConfigMap \"x\" is invalid: data: Forbidden: field is immutable when `immutable` is "
+	      "set");
+	core("secrets", "{" META ",\"type\":\"kubernetes.io/tls\"}",
+	     "Secret \"x\" is invalid: [data[tls.crt]: Required value, data[tls.key]: Required "
+	     "value]");
+	core("secrets",
+	     "{" META ",\"type\":\"kubernetes.io/dockercfg\",\"data\":{\".dockercfg\":\"e30=\"}}",
+	     NULL);
+	check("", "v1", "secrets", "{" META ",\"type\":\"a\"}", "{" META ",\"type\":\"b\"}", "",
+	      "Secret \"x\" is invalid: type: Invalid value: \"a\": field is immutable");
+}
+
+static void test_limits(void **state)
+{
+	(void)state;
+	core("limitranges",
+	     POD("\"limits\":[{\"type\":\"Container\",\"min\":{\"cpu\":\"2\"},\"max\":{\"cpu\":"
+		 "\"1\"}}]"),
+	     "LimitRange \"x\" is invalid: [spec.limits[0].min[cpu]: Invalid value: \"2\": min "
+	     "value "
+	     "2 is greater than max value 1, spec.limits[0].defaultRequest[cpu]: Invalid value: "
+	     "\"1\": min value 2 is greater than default request value 1, "
+	     "spec.limits[0].default[cpu]: Invalid value: \"1\": min value 2 is greater than "
+	     "default "
+	     "value 1]");
+	core("limitranges",
+	     POD("\"limits\":[{\"type\":\"Pod\",\"default\":{\"cpu\":\"1\"}},{\"type\":\"Pod\"}]"),
+	     "LimitRange \"x\" is invalid: [spec.limits[0].default: Forbidden: may not be "
+	     "specified "
+	     "when `type` is 'Pod', spec.limits[1].type: Duplicate value: \"Pod\"]");
+	core("resourcequotas", POD("\"hard\":{\"pods\":\"1.5\",\"cpu\":\"-1\",\"odd\":\"1\"}"),
+	     "ResourceQuota \"x\" is invalid: [spec.hard[pods]: Invalid value: \"1500m\": must be "
+	     "an "
+	     "integer, spec.hard[cpu]: Invalid value: \"-1\": must be greater than or equal to 0, "
+	     "spec.hard[odd]: Invalid value: \"odd\": must be a standard resource type or fully "
+	     "qualified]");
+}
+
+#define NAMED "\"metadata\":{\"name\":\"x\"}"
+
+static void test_storage(void **state)
+{
+	(void)state;
+	core("persistentvolumes", "{" NAMED ",\"spec\":{}}",
+	     "PersistentVolume \"x\" is invalid: [spec.accessModes: Required value, spec.capacity: "
+	     "Required value, spec: Required value: must specify a volume type]");
+	core("persistentvolumes",
+	     "{" NAMED ",\"spec\":{\"capacity\":{\"storage\":\"0\"},\"accessModes\":[\"Odd\"],"
+	     "\"hostPath\":{\"path\":\"/\"},\"persistentVolumeReclaimPolicy\":\"Recycle\"}}",
+	     "PersistentVolume \"x\" is invalid: [spec.accessModes: Unsupported value: \"Odd\": "
+	     "supported values: \"ReadOnlyMany\", \"ReadWriteMany\", \"ReadWriteOnce\", "
+	     "\"ReadWriteOncePod\", spec.capacity[storage]: Invalid value: \"0\": must be greater "
+	     "than zero, spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a "
+	     "hostPath mount of '/']");
+	core("persistentvolumeclaims", POD(""),
+	     "PersistentVolumeClaim \"x\" is invalid: [spec.accessModes: Required value: at least "
+	     "1 "
+	     "access mode is required, spec.resources[storage]: Required value]");
+#define CLAIM(size, more)                                                                          \
+	POD("\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":\"" size \
+	    "\"}}" more)
+	check("", "v1", "persistentvolumeclaims", CLAIM("1Gi", ",\"volumeName\":\"v\""),
+	      CLAIM("1Gi", ""), "", NULL);
+	check("", "v1", "persistentvolumeclaims", CLAIM("2Gi", ""), CLAIM("1Gi", ""), "",
+	      "PersistentVolumeClaim \"x\" is invalid: spec: Forbidden: spec is immutable after "
+	      "creation except resources.requests and volumeAttributesClassName for bound claims");
+}
+
+static void test_nodes_and_leases(void **state)
+{
+	(void)state;
+	core("nodes",
+	     "{" NAMED ",\"spec\":{\"taints\":[{\"key\":\"k\",\"effect\":\"Odd\"},{\"key\":\"l\","
+	     "\"effect\":\"NoSchedule\"},{\"key\":\"l\",\"effect\":\"NoSchedule\"}]}}",
+	     "Node \"x\" is invalid: [spec.taints[0].effect: Unsupported value: \"Odd\": supported "
+	     "values: \"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\", spec.taints[2]: "
+	     "Duplicate "
+	     "value: {\"key\":\"l\",\"effect\":\"NoSchedule\"}]");
+	check("", "v1", "nodes", "{" NAMED ",\"spec\":{\"podCIDRs\":[\"10.1.0.0/24\"]}}",
+	      "{" NAMED ",\"spec\":{\"podCIDRs\":[\"10.2.0.0/24\"]}}", "",
+	      "Node \"x\" is invalid: spec.podCIDRs: Forbidden: node updates may not change "
+	      "podCIDR "
+	      "except from \"\" to valid");
+	check("coordination.k8s.io", "v1", "leases",
+	      POD("\"holderIdentity\":\"\",\"leaseDurationSeconds\":0"), NULL, "",
+	      "Lease.coordination.k8s.io \"x\" is invalid: [spec.leaseDurationSeconds: Invalid "
+	      "value: 0: must be greater than 0, spec.holderIdentity: Invalid value: \"\": must "
+	      "not "
+	      "be empty]");
+}
+
+static void test_endpoints(void **state)
+{
+	(void)state;
+	core("endpoints", "{" META ",\"subsets\":[{}]}",
+	     "Endpoints \"x\" is invalid: subsets[0]: Required value: must specify `addresses` or "
+	     "`notReadyAddresses`");
+	core("endpoints",
+	     "{" META ",\"subsets\":[{\"addresses\":[{\"ip\":\"127.0.0.1\"},{\"ip\":\"x\"}],"
+	     "\"ports\":[{\"port\":1},{\"port\":0,\"name\":\"b\"}]}]}",
+	     "Endpoints \"x\" is invalid: [subsets[0].ports[1].port: Invalid value: 0: must be "
+	     "between "
+	     "1 and 65535, inclusive, subsets[0].addresses[0].ip: Invalid value: \"127.0.0.1\": "
+	     "may "
+	     "not be in the loopback range (127.0.0.0/8), subsets[0].addresses[1].ip: Invalid "
+	     "value: "
+	     "\"x\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), "
+	     "subsets[0].ports[0].name: Required value]");
+	check("discovery.k8s.io", "v1", "endpointslices",
+	      "{" META ",\"addressType\":\"IPv4\",\"endpoints\":[{},{\"addresses\":[\"::2\"]}],"
+	      "\"ports\":[{\"port\":1},{\"port\":2}]}",
+	      NULL, "",
+	      "EndpointSlice.discovery.k8s.io \"x\" is invalid: [endpoints[0].addresses: Required "
+	      "value: must contain at least 1 address, endpoints[1].addresses[0]: Invalid value: "
+	      "\"::2\": must be an IPv4 address, ports[1].name: Duplicate value: \"\"]");
+	check("discovery.k8s.io", "v1", "endpointslices",
+	      "{" META ",\"addressType\":\"IPv6\",\"endpoints\":[]}",
+	      "{" META ",\"addressType\":\"IPv4\",\"endpoints\":[]}", "",
+	      "EndpointSlice.discovery.k8s.io \"x\" is invalid: addressType: Invalid value: "
+	      "\"IPv6\": "
+	      "field is immutable");
+}
+
+static void test_networking(void **state)
+{
+	(void)state;
+	check("networking.k8s.io", "v1", "ipaddresses",
+	      "{\"metadata\":{\"name\":\"10.0.0.1\"},\"spec\":{\"parentRef\":{\"resource\":"
+	      "\"services\",\"namespace\":\"n\",\"name\":\"s\"}}}",
+	      NULL, "", NULL);
+	check("networking.k8s.io", "v1", "ipaddresses",
+	      "{\"metadata\":{\"name\":\"2001:db8:0::1\"},\"spec\":{}}", NULL, "",
+	      "IPAddress.networking.k8s.io \"2001:db8:0::1\" is invalid: [spec.parentRef: Required "
+	      "value, metadata.name: Invalid value: \"2001:db8:0::1\": must be a valid IP address "
+	      "in "
+	      "canonical form (2001:db8::1)]");
+	check("networking.k8s.io", "v1", "servicecidrs",
+	      "{" NAMED ",\"spec\":{\"cidrs\":[\"10.0.0.0/99\"]}}", NULL, "",
+	      "ServiceCIDR.networking.k8s.io \"x\" is invalid: spec.cidrs[0]: Invalid value: "
+	      "\"10.0.0.0/99\": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
+	check("networking.k8s.io", "v1", "servicecidrs",
+	      "{" NAMED ",\"spec\":{\"cidrs\":[\"10.1.0.0/16\"]}}",
+	      "{" NAMED ",\"spec\":{\"cidrs\":[\"10.0.0.0/16\"]}}", "",
+	      "ServiceCIDR.networking.k8s.io \"x\" is invalid: spec.cidrs[0]: Invalid value: "
+	      "\"10.1.0.0/16\": field is immutable");
+}
+
+static void test_events(void **state)
+{
+	(void)state;
+	core("events", "{" META ",\"involvedObject\":{\"namespace\":\"n\"}}", NULL);
+	core("events", "{" META ",\"involvedObject\":{\"namespace\":\"other\"}}",
+	     "Event \"x\" is invalid: involvedObject.namespace: Invalid value: \"other\": does not "
+	     "match event.namespace");
+	check("events.k8s.io", "v1", "events",
+	      "{" META ",\"regarding\":{\"namespace\":\"n\"},\"eventTime\":"
+	      "\"2026-01-02T03:04:05Z\",\"type\":\"Odd\"}",
+	      NULL, "",
+	      "Event.events.k8s.io \"x\" is invalid: [reportingController: Required value, "
+	      "reportingInstance: Required value, action: Required value, reason: Required value, "
+	      "type: Unsupported value: \"Odd\": supported values: \"Normal\", \"Warning\"]");
+}
+
+static void test_problems_are_bounded(void **state)
+{
+	cox_autobuf json = COX_BUF_INIT;
+	cox_autoarena arena = ARENA_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+	const struct schema_resource *pods = schema_resource_get(s, "", "v1", "pods");
+	struct validation v;
+
+	(void)state;
+	cox_buf_str(&json, "{" META ",\"spec\":{\"containers\":[{}");
+	for (int i = 0; i < VALIDATION_PROBLEM_MAX; i++)
+		cox_buf_str(&json, ",{}");
+	cox_buf_str(&json, "]}}");
+	validation_init(&v, &arena, s, pods);
+	schema_validate(&v, load(&arena, pods, json.data), NULL, "");
+	assert_int_equal(v.count, VALIDATION_PROBLEM_MAX);
+	assert_int_equal(validation_result(&v, "x", &err), -1);
+	assert_int_equal(err.cause_count, VALIDATION_PROBLEM_MAX);
+	assert_string_equal(err.causes[0].reason, "FieldValueRequired");
+	assert_string_equal(err.causes[0].field, "spec.containers[0].name");
+	assert_string_equal(err.causes[0].message, "Required value");
+	assert_string_equal(err.kind, "Pod");
+}
+
+static void test_names(void **state)
+{
+	static const struct {
+		const char *format, *text;
+		size_t problems;
+	} rows[] = {
+		{"dnsLabel", "a-b", 0},	       {"dnsLabel", "", 1},
+		{"dnsLabel", "-a", 1},	       {"dnsLabel", "a.b", 1},
+		{"dnsSubdomain", "a.b", 0},    {"dnsSubdomain", "a..b", 1},
+		{"dnsSubdomain", "a.", 1},     {"qualifiedName", "a/b", 0},
+		{"qualifiedName", "/b", 1},    {"qualifiedName", "a/", 2},
+		{"qualifiedName", "A_b.c", 0}, {"labelValue", "", 0},
+		{"labelValue", "-", 1},	       {"configKey", "..", 1},
+		{"configKey", "..a", 1},       {"portName", "http", 0},
+		{"portName", "80", 1},	       {"portName", "a--b", 1},
+		{"portName", "-a", 1},	       {"portName", "sixteen-letters-x", 1},
+		{"ip", "10.0.0.1", 0},	       {"ip", "010.0.0.1", 1},
+		{"ip", "10.0.0", 1},	       {"ip", "::1", 0},
+		{"cidr", "10.0.0.0/8", 0},     {"cidr", "10.0.0.0/33", 1},
+		{"cidr", "10.0.0.0/08", 1},    {"cidr", "::/128", 0},
+		{"cidr", "10.0.0.0", 1},       {"pathSegment", "system:x", 0},
+		{"pathSegment", "a/b%", 2},    {"pathSegment", "..", 1},
+		{"httpHeader", "X-A", 0},      {"httpHeader", "X_A", 1},
+		{"serviceName", "1a", 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct names_problems problems = {.count = 0};
+
+		names_check_named(rows[i].format)(rows[i].text, strlen(rows[i].text), &problems);
+		if (problems.count != rows[i].problems)
+			fail_msg("%s \"%s\": %zu problems", rows[i].format, rows[i].text,
+				 problems.count);
+	}
+	assert_null(names_check_named("nothing"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_metadata),
+		cmocka_unit_test(test_label_lengths),
+		cmocka_unit_test(test_pod_required),
+		cmocka_unit_test(test_pod_volumes),
+		cmocka_unit_test(test_pod_containers),
+		cmocka_unit_test(test_pod_placement),
+		cmocka_unit_test(test_pod_update),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_controllers),
+		cmocka_unit_test(test_data_kinds),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_storage),
+		cmocka_unit_test(test_nodes_and_leases),
+		cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_networking),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_problems_are_bounded),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
