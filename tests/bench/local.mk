@@ -12,3 +12,12 @@ EXTRA_PROGRAMS += tests/bench/json
 tests_bench_json_SOURCES = %D%/json.c %D%/pod.h
 tests_bench_json_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_bench_json_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+if CMOCKA
+BENCHES += tests/bench/storage
+EXTRA_PROGRAMS += tests/bench/storage
+tests_bench_storage_SOURCES = %D%/storage.c tests/conformance/storage/harness.c
+tests_bench_storage_CPPFLAGS = $(STORAGE_TEST_CPPFLAGS)
+tests_bench_storage_LDADD = $(STORAGE_TEST_LDADD)
+EXTRA_tests_bench_storage_DEPENDENCIES = $(pluginexec_LTLIBRARIES)
+endif

@@ -111,12 +111,32 @@ int directory_foreign(const struct level *level, struct cox_error *err)
 
 /* Holding */
 
+/* Puts the directory's own name on disk. */
+static int sync_parent(const char *path)
+{
+	cox_autobuf parent = COX_BUF_INIT;
+	cox_autoclose int fd = -1;
+	size_t size = strlen(path);
+
+	while (size > 1 && path[size - 1] == '/')
+		size--;
+	while (size > 1 && path[size - 1] != '/')
+		size--;
+	cox_buf_add(&parent, path, size);
+	fd = open(parent.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -1 : fsync(fd);
+}
+
 static int open_directory(struct level *level, struct cox_error *err)
 {
 	struct stat status;
 
-	if (mkdir(level->directory, 0700) && errno != EEXIST)
+	if (mkdir(level->directory, 0700) == 0) {
+		if (sync_parent(level->directory))
+			return fail_errno(level, err, "sync the directory above");
+	} else if (errno != EEXIST) {
 		return fail_errno(level, err, "create the directory");
+	}
 	level->directory_fd = open(level->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (level->directory_fd < 0 || fstat(level->directory_fd, &status))
 		return fail_errno(level, err, "open the directory");

@@ -18,6 +18,22 @@ enum { DEADLINE_SECONDS = 30 };
 
 char harness_logged[1024];
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(THREAD_SANITIZER)
+/* leveldb is not instrumented, so the order that its atomics make is not seen. */
+const char *__tsan_default_suppressions(void);
+COX_EXPORT const char *__tsan_default_suppressions(void)
+{
+	return "called_from_lib:libleveldb.so\n"
+	       "called_from_lib:libsnappy.so\n"
+	       "called_from_lib:libstdc++.so\n";
+}
+#endif
+
 /* The host table */
 
 static void host_log(void *context, int level, const char *format, ...) COX_PRINTF(3, 4);
