@@ -24,6 +24,12 @@ tests_unit_http_stream_SOURCES = %D%/http_stream.c %D%/http_peer.h
 tests_unit_http_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_http_stream_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/http_tls
+TESTS += tests/unit/http_tls
+tests_unit_http_tls_SOURCES = %D%/http_tls.c %D%/http_peer.h
+tests_unit_http_tls_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_http_tls_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/pki
 TESTS += tests/unit/pki
 tests_unit_pki_SOURCES = %D%/pki.c
