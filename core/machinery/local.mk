@@ -15,7 +15,8 @@ core_libcoxcore_la_SOURCES += \
 	%D%/quantity.c %D%/quantity.h \
 	%D%/selector.h %D%/selector_build.h \
 	%D%/value.c %D%/value.h \
-	%D%/yaml.h
+	%D%/yaml.c %D%/yaml.h \
+	%D%/yaml_scalar.c %D%/yaml_scalar.h
 
 # Schema: tables made of the YAML of api/, and what walks over them.
 core_libcoxcore_la_SOURCES += \
