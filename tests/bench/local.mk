@@ -13,7 +13,6 @@ tests_bench_json_SOURCES = %D%/json.c %D%/pod.h
 tests_bench_json_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_bench_json_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 
-<<<<<<< HEAD
 if CMOCKA
 BENCHES += tests/bench/storage
 EXTRA_PROGRAMS += tests/bench/storage
@@ -22,10 +21,9 @@ tests_bench_storage_CPPFLAGS = $(STORAGE_TEST_CPPFLAGS)
 tests_bench_storage_LDADD = $(STORAGE_TEST_LDADD)
 EXTRA_tests_bench_storage_DEPENDENCIES = $(pluginexec_LTLIBRARIES)
 endif
-=======
+
 BENCHES += tests/bench/http
 EXTRA_PROGRAMS += tests/bench/http
 tests_bench_http_SOURCES = %D%/http.c
 tests_bench_http_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_bench_http_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
->>>>>>> 40d6991 (Fuzz the judge of requests with libFuzzer; time deliveries round by round)
