@@ -479,6 +479,61 @@ static void test_all_bodies(void **state)
 	close_server();
 }
 
+static void test_heads(void **state)
+{
+	cox_autobuf request = COX_BUF_INIT, out = COX_BUF_INIT;
+	struct http_server_counts counts;
+
+	(void)state;
+	open_server(&(struct http_config){.threads = 1});
+	/* a long token and a long path are fine */
+	cox_buf_str(&request, "GET /");
+	for (int i = 0; i < 6000; i++)
+		cox_buf_char(&request, 'p');
+	cox_buf_str(&request, " HTTP/1.1\r\n" HOST "Authorization: Bearer ");
+	for (int i = 0; i < 16000; i++)
+		cox_buf_char(&request, 't');
+	cox_buf_str(&request, "\r\n\r\n");
+	assert_int_equal(peer_exchange(port, request.data, &out), 0);
+	assert_true(strncmp(out.data, "HTTP/1.1 200 OK\r\n", 17) == 0);
+	/* more than the head may take is not */
+	cox_buf_truncate(&request, request.size - 4);
+	for (int i = 0; i < 60000; i++)
+		cox_buf_char(&request, 't');
+	cox_buf_str(&request, "\r\n\r\n");
+	peer_exchange(port, request.data, &out);
+	assert_true(out.size == 0 || strncmp(out.data, "HTTP/1.1 4", 10) == 0);
+	http_server_count(server, &counts);
+	assert_int_equal(counts.requests, 1);
+	close_server();
+}
+
+static void test_continue(void **state)
+{
+	cox_autobuf out = COX_BUF_INIT;
+	int fd;
+
+	(void)state;
+	open_server(&(struct http_config){.threads = 1, .body_bytes = 1000});
+	fd = peer_connect(port);
+	peer_say(fd,
+		 "POST /c HTTP/1.1\r\n" HOST "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+	assert_int_equal(peer_read(fd, &out, "HTTP/1.1 100 Continue\r\n\r\n"), 1);
+	peer_say(fd, "abc");
+	assert_int_equal(peer_read(fd, &out, NULL), 0);
+	assert_non_null(strstr(out.data, "POST /c|[c]||127.0.0.1|3|abc"));
+	close(fd);
+	/* too big: refused before anything was sent */
+	cox_buf_clear(&out);
+	fd = peer_connect(port);
+	peer_say(fd, "POST /c HTTP/1.1\r\n" HOST
+		     "Content-Length: 1001\r\nExpect: 100-continue\r\n\r\n");
+	assert_int_equal(peer_read(fd, &out, NULL), 0);
+	assert_true(strncmp(out.data, "HTTP/1.1 413 Content Too Large\r\n", 31) == 0);
+	close(fd);
+	close_server();
+}
+
 static uint64_t wait_for_cut(int fd)
 {
 	cox_autobuf out = COX_BUF_INIT;
@@ -690,6 +745,7 @@ int main(void)
 		cmocka_unit_test(test_answers), cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_gzip),	cmocka_unit_test(test_ambiguous),
 		cmocka_unit_test(test_too_big), cmocka_unit_test(test_all_bodies),
+		cmocka_unit_test(test_heads),	cmocka_unit_test(test_continue),
 		cmocka_unit_test(test_slow),	cmocka_unit_test(test_keep_alive),
 		cmocka_unit_test(test_gone),	cmocka_unit_test(test_close),
 		cmocka_unit_test(test_listen),
