@@ -18,8 +18,9 @@ enum { HOST_OPTIONS_MAX = 256, HOST_BUILD_ID_SIZE = 65 };
 
 /*
  * A loaded shared object. Made once, never freed and never closed: code of it
- * may run until the process ends. Only `busy` and `next` change after it has
- * been put into the list.
+ * may run until the process ends. The upper part stands when the entry goes
+ * into the list; the part from `checked` on is filled under the registry's lock
+ * before anybody gets to see the library.
  */
 struct library {
 	char *path; /* after realpath */
