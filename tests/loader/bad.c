@@ -33,6 +33,10 @@
 #define NO_OPS 21
 #define SHORT_OPS 22
 
+#ifndef THREAD_MODEL
+#define THREAD_MODEL COX_THREADS_SERIAL
+#endif
+
 static char trace[4096];
 static const struct cox_host *host;
 
@@ -231,7 +235,7 @@ const struct cox_plugin cox_plugin = {
 	.ops_size = BAD == OPS_SIZE ? 13
 		    : BAD == SHORT_OPS ? 16
 				       : sizeof(ops),
-	.thread_model = BAD == THREADS ? 7 : COX_THREADS_SERIAL,
+	.thread_model = BAD == THREADS ? 7 : THREAD_MODEL,
 	.option_size = BAD == OPTION_SIZE ? 8 : sizeof(struct cox_option),
 	.flags = BAD == FLAGS ? 0x80u : COX_EXCLUSIVE,
 	.kind = BAD == KIND ? "authorizer" : "storage",

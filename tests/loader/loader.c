@@ -13,10 +13,12 @@
 #include <coxswain/storage.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static char directory[4096];
 static char scratch[] = "/tmp/coxswain-loader.XXXXXX";
@@ -446,6 +448,54 @@ static void thread_models_are_not_widened(void **state)
 	host_free(host);
 }
 
+/* In a child process, because a call of a plugin from inside itself ends the process. */
+static int status_of_entering(struct host_plugin *first, struct host_plugin *second)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		cox_autoclose int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		signal(SIGABRT, SIG_DFL);
+		dup2(quiet, STDERR_FILENO);
+		{
+			host_call_scope(first);
+			{
+				host_call_scope(second);
+			}
+		}
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void a_plugin_is_not_entered_twice_by_a_thread(void **state)
+{
+	struct host *host = new_host();
+	cox_autoerror err = COX_ERROR_INIT;
+	struct host_plugin *serial[2] = {open_good(host), open_good(host)};
+	struct host_plugin *single[2] = {host_open(host, "storage", "single", NULL, &err),
+					 host_open(host, "storage", "single", NULL, &err)};
+
+	(void)state;
+	assert_non_null(single[0]);
+	assert_non_null(single[1]);
+	assert_int_equal(status_of_entering(serial[0], serial[1]), 128 + SIGABRT);
+	assert_int_equal(status_of_entering(single[0], single[0]), 128 + SIGABRT);
+	assert_int_equal(status_of_entering(single[0], single[1]), 0);
+	assert_int_equal(status_of_entering(serial[0], single[0]), 0);
+	assert_int_equal(host_limit_threads(single[0], COX_THREADS_SERIAL, &err), 0);
+	assert_int_equal(host_limit_threads(single[1], COX_THREADS_SERIAL, &err), 0);
+	assert_int_equal(status_of_entering(single[0], single[1]), 128 + SIGABRT);
+	for (int i = 0; i < 2; i++) {
+		host_close(serial[i]);
+		host_close(single[i]);
+	}
+	host_free(host);
+}
+
 static size_t count_loaded(const char *path)
 {
 	cox_autobuf list = COX_BUF_INIT, wanted = COX_BUF_INIT;
@@ -511,6 +561,7 @@ int main(void)
 		cmocka_unit_test(exclusive_plugins_run_once),
 		cmocka_unit_test(serial_plugins_are_called_one_at_a_time),
 		cmocka_unit_test(thread_models_are_not_widened),
+		cmocka_unit_test(a_plugin_is_not_entered_twice_by_a_thread),
 		cmocka_unit_test(a_replaced_file_is_loaded_again),
 	};
 	cox_autobuf libs = COX_BUF_INIT;

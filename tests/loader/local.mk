@@ -121,6 +121,12 @@ tests_loader_storage_short_ops_la_SOURCES = %D%/bad.c
 tests_loader_storage_short_ops_la_CPPFLAGS = $(LOADER_CPPFLAGS) -DBAD=22 -DPLUGIN_NAME='"short-ops"'
 tests_loader_storage_short_ops_la_LDFLAGS = $(LOADER_LDFLAGS)
 
+check_LTLIBRARIES += tests/loader/storage-single.la
+tests_loader_storage_single_la_SOURCES = %D%/bad.c
+tests_loader_storage_single_la_CPPFLAGS = $(LOADER_CPPFLAGS) -DBAD=0 -DPLUGIN_NAME='"single"' \
+	-DTHREAD_MODEL=COX_THREADS_PER_INSTANCE
+tests_loader_storage_single_la_LDFLAGS = $(LOADER_LDFLAGS)
+
 check_PROGRAMS += tests/loader/loader
 TESTS += tests/loader/loader
 tests_loader_loader_SOURCES = %D%/loader.c
