@@ -2,3 +2,4 @@
 # One suite a kind, run on every plugin of that kind.
 
 include tests/conformance/storage/local.mk
+include tests/conformance/runtime/local.mk

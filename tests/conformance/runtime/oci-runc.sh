@@ -1,0 +1,4 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The runtime suite on the oci plugin with runc.
+exec "$builddir/tests/conformance/runtime/oci" runc
