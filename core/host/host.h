@@ -86,9 +86,11 @@ void host_enter(struct host_call *call, struct host_plugin *plugin);
 void host_leave(struct host_call *call);
 
 /* Until the end of the block this thread is inside `plugin`. */
+#define HOST_CALL_NAME2(line) host_call_##line
+#define HOST_CALL_NAME(line) HOST_CALL_NAME2(line)
 #define host_call_scope(plugin)                                                                    \
-	struct host_call host_call_in_scope __attribute__((cleanup(host_leave)));                  \
-	host_enter(&host_call_in_scope, (plugin))
+	struct host_call HOST_CALL_NAME(__LINE__) __attribute__((cleanup(host_leave)));            \
+	host_enter(&HOST_CALL_NAME(__LINE__), (plugin))
 
 /*
  * For -1 from an operation: makes an error without a reason an InternalError
