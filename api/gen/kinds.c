@@ -152,7 +152,8 @@ static void columns_read(struct gen *gen, struct source *source, struct schema_r
 
 static void labels_read(struct gen *gen, struct source *source, struct schema_resource *resource)
 {
-	static const char *const allowed[] = {"is", "from", "boolean", "accepted", "matched", NULL};
+	static const char *const allowed[] = {"is",	  "from",    "boolean", "number",
+					      "accepted", "matched", NULL};
 	yaml_node_t *list = source_get(source, source->root, "labels");
 	size_t count = source_pairs(source, list);
 
@@ -178,6 +179,8 @@ static void labels_read(struct gen *gen, struct source *source, struct schema_re
 			label.flags |= SCHEMA_LABEL_MATCHED;
 		if (source_get_bool(source, body, "boolean", false))
 			label.flags |= SCHEMA_LABEL_BOOLEAN;
+		if (source_get_bool(source, body, "number", false))
+			label.flags |= SCHEMA_LABEL_NUMBER;
 		cox_vec_push(&gen->labels, label);
 	}
 }

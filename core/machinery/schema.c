@@ -96,7 +96,7 @@ const struct schema_field *schema_field_numbered(const struct schema *schema,
 		const struct schema_field *field = schema_field_at(schema, type, i);
 
 		if (field->depth <= depth || field->number[depth] != number ||
-		    memcmp(field->number, path, depth) != 0)
+		    (depth > 0 && memcmp(field->number, path, depth) != 0))
 			continue;
 		if (field->depth == depth + 1)
 			return field;

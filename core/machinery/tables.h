@@ -142,6 +142,8 @@ struct schema_column {
 #define SCHEMA_LABEL_MATCHED 2u	 /* else it compares with "" */
 #define SCHEMA_LABEL_BOOLEAN 4u	 /* "true" or "false" also when absent */
 
+#define SCHEMA_LABEL_NUMBER 8u /* "0" also when absent */
+
 struct schema_label {
 	uint32_t name;
 	uint32_t maps_to; /* the label after conversion: the name of an index */

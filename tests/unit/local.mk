@@ -153,3 +153,6 @@ TESTS += tests/unit/yaml
 tests_unit_yaml_SOURCES = %D%/yaml.c
 tests_unit_yaml_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_yaml_LDADD = $(UNIT_LDADD)
+
+TESTS += tests/unit/schemagen.sh
+EXTRA_DIST += tests/unit/schemagen.sh

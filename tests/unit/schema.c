@@ -2,6 +2,7 @@
 /* The schema tables: lookups, and that everything they name is there. */
 #include "unit.h"
 
+#include "machinery/convert.h"
 #include "machinery/defaults.h"
 #include "machinery/json.h"
 #include "machinery/names.h"
@@ -203,12 +204,76 @@ static void test_names_lead_somewhere(void **state)
 	}
 }
 
+static void test_conversion(void **state)
+{
+	static const char core_event[] =
+		"{\"kind\":\"Event\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"e\"},"
+		"\"involvedObject\":{\"kind\":\"Pod\"},\"message\":\"m\",\"source\":{\"component\":"
+		"\"c\"},\"count\":2,\"reportingComponent\":\"r\"}";
+	static const char new_event[] =
+		"{\"kind\":\"Event\",\"apiVersion\":\"events.k8s.io/"
+		"v1\",\"metadata\":{\"name\":\"e\"}"
+		",\"regarding\":{\"kind\":\"Pod\"},\"note\":\"m\",\"deprecatedSource\":{"
+		"\"component\":\"c\"},\"deprecatedCount\":2,\"reportingController\":\"r\"}";
+	const struct schema_resource *stored = schema_resource_get(s, "", "v1", "events");
+	const struct schema_resource *view =
+		schema_resource_get(s, "events.k8s.io", "v1", "events");
+	const struct schema_resource *pods = schema_resource_get(s, "", "v1", "pods");
+	cox_autoarena arena = ARENA_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+	struct value *event = json_parse(&arena, core_event, strlen(core_event), NULL, NULL);
+	cox_autobuf bytes = COX_BUF_INIT;
+
+	(void)state;
+	assert_int_equal(schema_convert(s, stored, view, &arena, event, &err), 0);
+	json_write(&bytes, event, 0);
+	assert_string_equal(bytes.data, new_event);
+	assert_int_equal(schema_convert(s, view, stored, &arena, event, &err), 0);
+	cox_buf_clear(&bytes);
+	json_write(&bytes, event, 0);
+	assert_string_equal(bytes.data, core_event);
+	assert_int_equal(schema_convert(s, pods, stored, &arena, event, &err), -1);
+	assert_string_equal(error_text(&err), "pods cannot be converted from v1 to v1");
+}
+
+static void check_label(const char *plural, const char *label, const char *json,
+			const char *expected)
+{
+	const struct schema_resource *resource = schema_resource_get(s, "", "v1", plural);
+	const struct schema_label *row = schema_label_get(s, resource, label);
+	cox_autoarena arena = ARENA_INIT;
+	struct value *object = json_parse(&arena, json, strlen(json), NULL, NULL);
+
+	assert_non_null(row);
+	assert_string_equal(schema_label_value(s, row, &arena, object), expected);
+}
+
+static void test_labels(void **state)
+{
+	(void)state;
+	check_label("pods", "spec.nodeName", "{\"spec\":{\"nodeName\":\"a\"}}", "a");
+	check_label("pods", "spec.hostNetwork", "{\"spec\":{}}", "false");
+	check_label("pods", "spec.hostNetwork", "{\"spec\":{\"hostNetwork\":true}}", "true");
+	check_label("pods", "status.podIP",
+		    "{\"status\":{\"podIPs\":[{\"ip\":\"10.0.0.1\"},{\"ip\":\"::1\"}]}}",
+		    "10.0.0.1");
+	check_label("pods", "status.podIP", "{}", "");
+	check_label("pods", "status.podIPs", "{\"status\":{\"podIPs\":\"x\"}}", "");
+	check_label("replicationcontrollers", "status.replicas", "{}", "0");
+	check_label("replicationcontrollers", "status.replicas", "{\"status\":{\"replicas\":3}}",
+		    "3");
+	check_label("events", "source", "{\"reportingComponent\":\"r\"}", "r");
+	check_label("events", "source",
+		    "{\"reportingComponent\":\"r\",\"source\":{\"component\":\"c\"}}", "c");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_types),	cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_resources),
-		cmocka_unit_test(test_groups),	cmocka_unit_test(test_names_lead_somewhere),
+		cmocka_unit_test(test_types),	   cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_numbers),	   cmocka_unit_test(test_resources),
+		cmocka_unit_test(test_groups),	   cmocka_unit_test(test_names_lead_somewhere),
+		cmocka_unit_test(test_conversion), cmocka_unit_test(test_labels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
