@@ -272,8 +272,8 @@ static int run_chain(struct admission *chain, struct write *write, bool admit,
 		     struct cox_error *err)
 {
 	struct cox_admission_request request;
-	cox_autoobject object = NULL;
-	cox_autoobject old = NULL;
+	cox_autoobject *object = NULL;
+	cox_autoobject *old = NULL;
 
 	fill_request(write, &request);
 	for (size_t i = 0; i < chain->plugins.count; i++) {
