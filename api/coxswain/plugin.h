@@ -120,6 +120,7 @@ enum cox_thread_model {
 
 /* Plugin flags (struct cox_plugin.flags). */
 #define COX_EXCLUSIVE 1u /* owns a port, a file, …: two instances never run */
+#define COX_FAST 2u /* every operation: no I/O, no lock held across a call, < 50 us */
 
 enum cox_option_type {
 	COX_OPT_STRING = 1,
@@ -278,7 +279,7 @@ struct cox_plugin {
 
 	uint32_t thread_model; /* enum cox_thread_model */
 	uint32_t option_size;  /* stride of the options array */
-	uint32_t flags;        /* COX_EXCLUSIVE */
+	uint32_t flags;        /* COX_EXCLUSIVE, COX_FAST */
 	uint32_t reserved;     /* 0 */
 
 	const char *kind;        /* "storage" */

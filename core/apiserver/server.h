@@ -20,7 +20,10 @@
 
 struct admission;
 struct allocators;
+struct client;
+struct informers;
 struct pki_key;
+struct recorder;
 struct strategy;
 struct watch_hub;
 
@@ -57,6 +60,10 @@ struct apiserver {
 	struct workers *workers;
 	struct watch_hub *watches;
 	struct allocators *allocators;
+	/* What admission plugins see the cluster through. */
+	struct client *client;
+	struct informers *informers;
+	struct recorder *recorder;
 
 	struct api_resource *resources; /* in discovery's order */
 	size_t resource_count;

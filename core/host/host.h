@@ -70,6 +70,7 @@ void *host_self(const struct host_plugin *plugin);	/* the plugin's instance */
 const void *host_ops(const struct host_plugin *plugin); /* struct cox_KIND_ops */
 const char *host_kind(const struct host_plugin *plugin);
 const char *host_name(const struct host_plugin *plugin);
+uint32_t host_flags(const struct host_plugin *plugin); /* COX_FAST, … */
 
 /* Narrows the thread model, before host_get_ready; a wider one is refused. */
 int host_limit_threads(struct host_plugin *plugin, enum cox_thread_model model,

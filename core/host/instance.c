@@ -178,6 +178,11 @@ const char *host_kind(const struct host_plugin *plugin)
 	return plugin->library->plugin.kind;
 }
 
+uint32_t host_flags(const struct host_plugin *plugin)
+{
+	return plugin->library->plugin.flags;
+}
+
 const char *host_name(const struct host_plugin *plugin)
 {
 	return plugin->library->plugin.name;
