@@ -6,6 +6,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/mirror.c %D%/mirror.h \
 	%D%/http.c \
 	%D%/informer.c %D%/informer.h \
+	%D%/kubeconfig.c %D%/kubeconfig.h \
 	%D%/leader.c %D%/leader.h \
 	%D%/list.c %D%/list.h \
 	%D%/local.c \

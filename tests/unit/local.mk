@@ -156,3 +156,8 @@ tests_unit_yaml_LDADD = $(UNIT_LDADD)
 
 TESTS += tests/unit/schemagen.sh
 EXTRA_DIST += tests/unit/schemagen.sh
+check_PROGRAMS += tests/unit/kubeconfig
+TESTS += tests/unit/kubeconfig
+tests_unit_kubeconfig_SOURCES = %D%/kubeconfig.c
+tests_unit_kubeconfig_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_kubeconfig_LDADD = $(UNIT_LDADD)
