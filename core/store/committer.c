@@ -100,7 +100,7 @@ static bool is_full(const struct store *store, const struct store_txn *txn, uint
 	if (store->queue_count >= options->queue_count + room ||
 	    (room == 0 && store->queue_bytes + txn->bytes > options->queue_bytes))
 		return true;
-	return room == 0 && oldest && now - oldest->queued_ns > options->queue_delay_ns;
+	return room == 0 && oldest && age_of(oldest->queued_ns, now) > options->queue_delay_ns;
 }
 
 int store_submit(struct store *store, struct store_txn *txn, struct cox_error *err)
@@ -338,7 +338,7 @@ void committer_take_late(struct store *store, uint64_t now, struct result_list *
 
 	for (struct store_txn *txn = store->awaiting.first; txn; txn = next) {
 		next = txn->next;
-		if (now - txn->queued_ns < store->options.visible_ns)
+		if (age_of(txn->queued_ns, now) < store->options.visible_ns)
 			continue;
 		result_unlink(&store->awaiting, txn);
 		if (txn->result == STORE_COMMITTED) {

@@ -174,7 +174,7 @@ void history_begin(struct store_collection *collection, uint64_t now)
 	/* Small enough that dropping one does not drop most of the past. */
 	if (segment && segment->count < SEGMENT_EVENTS &&
 	    segment->bytes < options->history_bytes / 16 &&
-	    now - segment->last_ns < options->history_ns / 60)
+	    age_of(segment->last_ns, now) < options->history_ns / 60)
 		return;
 	segment = cox_new(struct segment);
 	segment->base = version_ref(collection->version);

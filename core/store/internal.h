@@ -40,6 +40,12 @@ static inline int compare_bytes(struct cox_bytes a, struct cox_bytes b)
 	return order ? order : (a.size > b.size) - (a.size < b.size);
 }
 
+/* How long ago; clocks that were read on two threads may come in any order. */
+static inline uint64_t age_of(uint64_t then, uint64_t now)
+{
+	return now > then ? now - then : 0;
+}
+
 /* A put or delete that the stream told, until its revision is complete. */
 struct change {
 	struct store_collection *collection;

@@ -26,7 +26,7 @@ static void move_compacted(struct store *store, uint64_t now)
 
 	for (unsigned i = 0; i < SAMPLES; i++)
 		if (store->samples[i].ns > 0 &&
-		    now - store->samples[i].ns >= store->options.history_ns &&
+		    age_of(store->samples[i].ns, now) >= store->options.history_ns &&
 		    store->samples[i].revision > compacted)
 			compacted = store->samples[i].revision;
 	atomic_store(&store->compacted, compacted);
@@ -40,10 +40,11 @@ static void drop_old(struct store *store, uint64_t now, struct dropped *dropped)
 		struct store_collection *collection = store->collections.items[i];
 
 		while (collection->history.oldest &&
-		       now - collection->history.oldest->last_ns >= age)
+		       age_of(collection->history.oldest->last_ns, now) >= age)
 			history_drop_oldest(collection, dropped);
 		for (size_t k = 0; k < KEPT_MAX; k++) {
-			if (!collection->kept[k].version || now - collection->kept[k].used_ns < age)
+			if (!collection->kept[k].version ||
+			    age_of(collection->kept[k].used_ns, now) < age)
 				continue;
 			cox_vec_push(&dropped->versions, collection->kept[k].version);
 			collection->kept[k].version = NULL;

@@ -103,6 +103,7 @@ tests_unit_replication_SOURCES = %D%/replication.c tests/lib/fake_server.c tests
 tests_unit_replication_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_replication_LDADD = $(UNIT_LDADD)
 endif
+
 check_PROGRAMS += tests/unit/protobuf tests/unit/protobuf_tool
 TESTS += tests/unit/protobuf tests/unit/protobuf_protoc.sh
 EXTRA_DIST += tests/unit/protobuf_protoc.sh tests/unit/protobuf.proto
@@ -143,11 +144,13 @@ TESTS += tests/unit/validate
 tests_unit_validate_SOURCES = %D%/validate.c
 tests_unit_validate_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_validate_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/leader
 TESTS += tests/unit/leader
 tests_unit_leader_SOURCES = %D%/leader.c tests/lib/fake_server.c tests/lib/fake_server.h
 tests_unit_leader_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_leader_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/yaml
 TESTS += tests/unit/yaml
 tests_unit_yaml_SOURCES = %D%/yaml.c
@@ -156,8 +159,36 @@ tests_unit_yaml_LDADD = $(UNIT_LDADD)
 
 TESTS += tests/unit/schemagen.sh
 EXTRA_DIST += tests/unit/schemagen.sh
+
 check_PROGRAMS += tests/unit/kubeconfig
 TESTS += tests/unit/kubeconfig
 tests_unit_kubeconfig_SOURCES = %D%/kubeconfig.c
 tests_unit_kubeconfig_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_kubeconfig_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/store_entry
+TESTS += tests/unit/store_entry
+tests_unit_store_entry_SOURCES = %D%/store_entry.c
+tests_unit_store_entry_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_store_entry_LDADD = $(UNIT_LDADD)
+
+STORE_FIXTURE = tests/unit/store_fixture.c tests/unit/store_fixture.h \
+	tests/unit/fake_storage.c tests/unit/fake_storage.h
+
+check_PROGRAMS += tests/unit/store
+TESTS += tests/unit/store
+tests_unit_store_SOURCES = %D%/store.c $(STORE_FIXTURE)
+tests_unit_store_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_store_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/store_watch
+TESTS += tests/unit/store_watch
+tests_unit_store_watch_SOURCES = %D%/store_watch.c $(STORE_FIXTURE)
+tests_unit_store_watch_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_store_watch_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/store_stress
+TESTS += tests/unit/store_stress
+tests_unit_store_stress_SOURCES = %D%/store_stress.c $(STORE_FIXTURE)
+tests_unit_store_stress_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_store_stress_LDADD = $(UNIT_LDADD)
