@@ -70,13 +70,19 @@ static void compact_plugin(struct store *store)
 	store->compact_sent = revision; /* else again with the next, newer one */
 }
 
-/* Reads everything again and follows from there. */
-static bool mend_stream(struct store *store)
+enum mending { MENDED, MEND_LATER, MEND_FAILED };
+
+/*
+ * Reads everything again and follows from there. Never waits for a load that
+ * is under way: that one may be waiting for a deadline that the keeper minds.
+ */
+static enum mending mend_stream(struct store *store)
 {
 	cox_autoerror err = COX_ERROR_INIT;
 	int failed;
 
-	pthread_mutex_lock(&store->load_lock);
+	if (pthread_mutex_trylock(&store->load_lock))
+		return MEND_LATER;
 	load_end_watch(store);
 	failed = load_everything(store, 0, &err);
 	pthread_mutex_unlock(&store->load_lock);
@@ -91,7 +97,7 @@ static bool mend_stream(struct store *store)
 	store->lost = true;
 	snprintf(store->trouble, sizeof(store->trouble), "%s", error_text(&err));
 	pthread_mutex_unlock(&store->lock);
-	return false;
+	return MEND_FAILED;
 }
 
 /* What is due at `now`; returns when to look next. */
@@ -194,8 +200,18 @@ void *keeper_run(void *argument)
 		}
 		if (pause > 0 && pause_until(store, clock_monotonic() + pause))
 			return NULL;
-		if (!mend_stream(store))
-			pause = pause ? (pause < 16 * CLOCK_SECOND ? pause * 2 : pause)
-				      : CLOCK_SECOND / 4;
+		switch (mend_stream(store)) {
+		case MENDED:
+			pause = 0;
+			break;
+		case MEND_LATER:
+			pause = 5 * CLOCK_MILLISECOND;
+			break;
+		case MEND_FAILED:
+			pause = pause < CLOCK_SECOND / 4 ? CLOCK_SECOND / 4 : pause * 2;
+			if (pause > 30 * CLOCK_SECOND)
+				pause = 30 * CLOCK_SECOND;
+			break;
+		}
 	}
 }

@@ -202,8 +202,12 @@ static void set_loading(struct store_collection *collection, bool loading)
 
 static bool load_is_over(struct store_collection *collection)
 {
-	cox_lock_scope(&collection->store->ingest_lock);
-	return collection->load_over;
+	struct store *store = collection->store;
+
+	cox_lock_scope(&store->ingest_lock);
+	cox_lock_scope(&store->lock);
+	/* It may have broken before this load began, and not be mended yet. */
+	return collection->load_over || store->lost;
 }
 
 /* Until the stream has passed what was read; gives up early if it broke. */
@@ -288,8 +292,10 @@ static bool switch_over(struct load *load, uint64_t revision)
 	struct dropped dropped = {0};
 	uint64_t applied;
 
+	if (load_is_over(collection))
+		return false;
 	pthread_mutex_lock(&store->ingest_lock);
-	if (collection->load_over) {
+	if (collection->load_over) { /* since just now */
 		pthread_mutex_unlock(&store->ingest_lock);
 		return false;
 	}
