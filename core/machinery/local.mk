@@ -21,6 +21,7 @@ core_libcoxcore_la_SOURCES += \
 # Schema: tables made of the YAML of api/, and what walks over them.
 core_libcoxcore_la_SOURCES += \
 	%D%/convert.c %D%/convert.h \
+	%D%/create.c %D%/create.h \
 	%D%/decode.c %D%/decode.h \
 	%D%/defaults.c %D%/defaults.h \
 	%D%/encode.c %D%/encode.h \

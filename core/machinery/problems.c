@@ -50,6 +50,7 @@ void field_required(struct validation *v, const struct field_path *at, const cha
 	    arena_printf(v->arena, "Required value%s%s", detail[0] ? ": " : "", detail));
 }
 
+COX_PRINTF(2, 0)
 static const char *format_detail(struct validation *v, const char *format, va_list args)
 {
 	cox_autobuf text = COX_BUF_INIT;

@@ -2,6 +2,7 @@
 /* Decoding, defaults and canonical bytes. */
 #include "unit.h"
 
+#include "machinery/create.h"
 #include "machinery/decode.h"
 #include "machinery/defaults.h"
 #include "machinery/encode.h"
@@ -302,6 +303,65 @@ static void test_pod_level_requests(void **state)
 			    "1Gi");
 }
 
+static void check_create(const char *plural, const char *json, const char *expected)
+{
+	const struct schema_resource *resource = schema_resource_get(s, "", "v1", plural);
+	cox_autoarena arena = ARENA_INIT;
+	struct value *object = json_parse(&arena, json, strlen(json), NULL, NULL);
+	cox_autobuf bytes = COX_BUF_INIT;
+
+	schema_prepare_create(s, resource, &arena, object, 0);
+	json_write(&bytes, object, 0);
+	assert_string_equal(bytes.data, expected);
+}
+
+static void test_create(void **state)
+{
+	(void)state;
+	check_create(
+		"pods", "{\"spec\":{},\"status\":{\"phase\":\"Running\"}}",
+		"{\"spec\":{},\"status\":{\"phase\":\"Pending\",\"qosClass\":\"BestEffort\"}}");
+	check_create("namespaces", "{\"spec\":{\"finalizers\":[\"a/b\"]}}",
+		     "{\"spec\":{\"finalizers\":[\"a/b\",\"kubernetes\"]},\"status\":{\"phase\":"
+		     "\"Active\"}}");
+	check_create("persistentvolumes", "{}",
+		     "{\"status\":{\"phase\":\"Pending\",\"lastPhaseTransitionTime\":"
+		     "\"1970-01-01T00:00:00Z\"}}");
+	check_create(
+		"persistentvolumeclaims", "{\"spec\":{\"dataSource\":{\"name\":\"a\"}}}",
+		"{\"spec\":{\"dataSource\":{\"name\":\"a\"},\"dataSourceRef\":{\"name\":\"a\"}},"
+		"\"status\":{\"phase\":\"Pending\"}}");
+	check_create("secrets", "{\"type\":\"x\"}", "{\"type\":\"x\"}");
+}
+
+static void test_quality(void **state)
+{
+	static const struct {
+		const char *resources, *expected;
+	} rows[] = {
+		{"{}", "BestEffort"},
+		{"{\"requests\":{\"cpu\":\"0\"}}", "BestEffort"},
+		{"{\"requests\":{\"cpu\":\"1\"}}", "Burstable"},
+		{"{\"limits\":{\"cpu\":\"1\"}}", "Burstable"},
+		{"{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"1000m\"}}",
+		 "Guaranteed"},
+		{"{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"1m\"}}",
+		 "Burstable"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		cox_autoarena arena = ARENA_INIT;
+		char *json =
+			arena_printf(&arena, "{\"spec\":{\"containers\":[{\"resources\":%s}]}}",
+				     rows[i].resources);
+
+		assert_string_equal(
+			pod_quality_class(json_parse(&arena, json, strlen(json), NULL, NULL)),
+			rows[i].expected);
+	}
+}
+
 /* A value for every field of a type, a few levels deep. */
 static struct value *sample(struct arena *arena, const struct schema_type *type, int depth);
 
@@ -441,12 +501,20 @@ static void test_disabled_fields(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wrong_types),	    cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_report_is_bounded),   cmocka_unit_test(test_canonical_values),
-		cmocka_unit_test(test_omit_rules),	    cmocka_unit_test(test_order),
-		cmocka_unit_test(test_pod_defaults),	    cmocka_unit_test(test_other_defaults),
-		cmocka_unit_test(test_pod_level_requests),  cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_defaults_are_stable), cmocka_unit_test(test_disabled_fields),
+		cmocka_unit_test(test_wrong_types),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_report_is_bounded),
+		cmocka_unit_test(test_canonical_values),
+		cmocka_unit_test(test_omit_rules),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_pod_defaults),
+		cmocka_unit_test(test_other_defaults),
+		cmocka_unit_test(test_pod_level_requests),
+		cmocka_unit_test(test_create),
+		cmocka_unit_test(test_quality),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_defaults_are_stable),
+		cmocka_unit_test(test_disabled_fields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

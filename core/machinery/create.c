@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The content that objects are created with. */
+#include "machinery/create.h"
+
+#include "base/clock.h"
+#include "machinery/quantity.h"
+
+#include <string.h>
+
+static const char *const counted[] = {"cpu", "memory"};
+
+static bool is_positive(const struct value *amount)
+{
+	struct quantity quantity = {0};
+
+	return amount && quantity_from_value(amount, &quantity, NULL) == 0 &&
+	       quantity_sign(&quantity) > 0;
+}
+
+static bool same_amount(const struct value *a, const struct value *b)
+{
+	struct quantity first = {0}, second = {0};
+
+	if (quantity_from_value(a, &first, NULL) || quantity_from_value(b, &second, NULL))
+		return false;
+	return quantity_compare(&first, &second) == 0;
+}
+
+struct quality {
+	bool any;   /* something asks for or limits cpu or memory */
+	bool whole; /* everything so far limits both to what it asks for */
+};
+
+static void weigh(struct quality *quality, const struct value *resources)
+{
+	const struct value *limits = value_get(resources, "limits");
+	const struct value *requests = value_get(resources, "requests");
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct value *limit = value_get(limits, counted[i]);
+		const struct value *request = value_get(requests, counted[i]);
+
+		quality->any = quality->any || is_positive(limit) || is_positive(request);
+		if (!is_positive(limit) || (request && !same_amount(request, limit)))
+			quality->whole = false;
+	}
+}
+
+const char *pod_quality_class(const struct value *pod)
+{
+	static const char *const lists[] = {"containers", "initContainers"};
+	const struct value *spec = value_get(pod, "spec");
+	struct quality quality = {.whole = true};
+
+	/* Amounts of the pod as a whole count instead of those of its containers. */
+	if (value_get(spec, "resources")) {
+		weigh(&quality, value_get(spec, "resources"));
+	} else {
+		for (size_t l = 0; l < 2; l++) {
+			const struct value *list = value_get(spec, lists[l]);
+
+			for (size_t i = 0; value_at(list, i); i++)
+				weigh(&quality, value_get(value_at(list, i), "resources"));
+		}
+	}
+	if (!quality.any)
+		return "BestEffort";
+	return quality.whole ? "Guaranteed" : "Burstable";
+}
+
+static void prepare_pod(struct arena *arena, struct value *pod, const char *now)
+{
+	struct value *status = value_make_object(arena, pod, "status");
+
+	(void)now;
+	value_set_text(arena, status, "phase", "Pending");
+	value_set_text(arena, status, "qosClass", pod_quality_class(pod));
+}
+
+static void prepare_namespace(struct arena *arena, struct value *namespace, const char *now)
+{
+	struct value *spec = value_make_object(arena, namespace, "spec");
+	struct value *finalizers = value_make_array(arena, spec, "finalizers");
+
+	(void)now;
+	value_set_text(arena, value_make_object(arena, namespace, "status"), "phase", "Active");
+	for (size_t i = 0; value_at(finalizers, i); i++) {
+		if (value_string_is(value_at(finalizers, i), "kubernetes"))
+			return;
+	}
+	value_push(arena, finalizers, value_string(arena, "kubernetes"));
+}
+
+static void prepare_volume(struct arena *arena, struct value *volume, const char *now)
+{
+	struct value *status = value_make_object(arena, volume, "status");
+
+	value_set_text(arena, status, "phase", "Pending");
+	value_set_text(arena, status, "lastPhaseTransitionTime", now);
+}
+
+/* The old and the new way to name the source of a claim's content agree. */
+static void prepare_claim(struct arena *arena, struct value *claim, const char *now)
+{
+	struct value *spec = value_get(claim, "spec");
+	const struct value *source = value_get(spec, "dataSource");
+	const struct value *reference = value_get(spec, "dataSourceRef");
+
+	(void)now;
+	value_set_text(arena, value_make_object(arena, claim, "status"), "phase", "Pending");
+	if (source && !reference)
+		value_set(arena, spec, "dataSourceRef", value_copy(arena, source));
+	else if (reference && !source && !value_get_text(reference, "namespace")[0])
+		value_set(arena, spec, "dataSource", value_copy(arena, reference));
+}
+
+void schema_prepare_create(const struct schema *schema, const struct schema_resource *resource,
+			   struct arena *arena, struct value *object, uint64_t now)
+{
+	static const struct {
+		const char *name;
+		void (*prepare)(struct arena *arena, struct value *object, const char *now);
+	} kinds[] = {
+		{"namespaces", prepare_namespace},
+		{"persistentvolumeclaims", prepare_claim},
+		{"persistentvolumes", prepare_volume},
+		{"pods", prepare_pod},
+	};
+	char text[CLOCK_RFC3339_SIZE];
+
+	if (resource->flags & SCHEMA_STATUS_DROPPED)
+		value_remove(object, "status");
+	if (resource->group)
+		return;
+	clock_format(now, text);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		if (strcmp(kinds[i].name, schema_text(schema, resource->name)) == 0)
+			kinds[i].prepare(arena, object, text);
+	}
+}
