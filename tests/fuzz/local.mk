@@ -21,4 +21,68 @@ tests_fuzz_config_SOURCES = %D%/config.c
 tests_fuzz_config_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_config_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+# The same functions over the kept seeds, without libFuzzer, in make check.
+EXTRA_DIST += %D%/seeds/json %D%/seeds/protobuf %D%/seeds/selector %D%/seeds/patch %D%/seeds/yaml
+
+check_PROGRAMS += tests/fuzz/json_replay
+TESTS += tests/fuzz/json_replay
+tests_fuzz_json_replay_SOURCES = %D%/json.c %D%/replay.c
+tests_fuzz_json_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_json_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+check_PROGRAMS += tests/fuzz/protobuf_replay
+TESTS += tests/fuzz/protobuf_replay
+tests_fuzz_protobuf_replay_SOURCES = %D%/protobuf.c %D%/replay.c
+tests_fuzz_protobuf_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_protobuf_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+check_PROGRAMS += tests/fuzz/selector_replay
+TESTS += tests/fuzz/selector_replay
+tests_fuzz_selector_replay_SOURCES = %D%/selector.c %D%/replay.c
+tests_fuzz_selector_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_selector_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+check_PROGRAMS += tests/fuzz/patch_replay
+TESTS += tests/fuzz/patch_replay
+tests_fuzz_patch_replay_SOURCES = %D%/patch.c %D%/replay.c
+tests_fuzz_patch_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_patch_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+check_PROGRAMS += tests/fuzz/yaml_replay
+TESTS += tests/fuzz/yaml_replay
+tests_fuzz_yaml_replay_SOURCES = %D%/yaml.c %D%/replay.c
+tests_fuzz_yaml_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_yaml_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/json
+tests_fuzz_json_SOURCES = %D%/json.c
+tests_fuzz_json_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_json_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_json_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_json_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+noinst_PROGRAMS += tests/fuzz/protobuf
+tests_fuzz_protobuf_SOURCES = %D%/protobuf.c
+tests_fuzz_protobuf_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_protobuf_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_protobuf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_protobuf_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+noinst_PROGRAMS += tests/fuzz/selector
+tests_fuzz_selector_SOURCES = %D%/selector.c
+tests_fuzz_selector_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_selector_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_selector_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_selector_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+noinst_PROGRAMS += tests/fuzz/patch
+tests_fuzz_patch_SOURCES = %D%/patch.c
+tests_fuzz_patch_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_patch_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_patch_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_patch_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+noinst_PROGRAMS += tests/fuzz/yaml
+tests_fuzz_yaml_SOURCES = %D%/yaml.c
+tests_fuzz_yaml_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_yaml_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_yaml_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_yaml_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 endif
