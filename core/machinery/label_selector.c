@@ -423,8 +423,10 @@ static void format_requirement(const struct selector_requirement *requirement, s
 		cox_buf_str(out, i ? "," : "");
 		cox_buf_str(out, requirement->values[i]);
 	}
-	if (!requirement->exact)
-		cox_buf_char(out, ')');
+	if (requirement->exact)
+		return;
+	/* one empty value: "()" would be no list */
+	cox_buf_str(out, requirement->count == 1 && !*requirement->values[0] ? ",)" : ")");
 }
 
 void label_selector_format(const struct label_selector *selector, struct cox_buf *out)

@@ -21,6 +21,8 @@ tests_fuzz_config_SOURCES = %D%/config.c
 tests_fuzz_config_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_config_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+endif
+
 # The same functions over the kept seeds, without libFuzzer, in make check.
 EXTRA_DIST += %D%/seeds/json %D%/seeds/protobuf %D%/seeds/selector %D%/seeds/patch %D%/seeds/yaml
 

@@ -84,6 +84,7 @@ static const struct {
 	{"a in (x,y)", "{\"a\":\"y\"}", true},
 	{"a in (x, y ,x)", "{\"a\":\"z\"}", false},
 	{"a in (,y)", "{\"a\":\"\"}", true},
+	{"a in (,,)", "{\"a\":\"\"}", true},
 	{"a in (y,)", "{\"a\":\"\"}", true},
 	{"a in (in,notin)", "{\"a\":\"in\"}", true},
 	{"in in (x)", "{\"in\":\"x\"}", true},
