@@ -3,9 +3,11 @@
  * One executable, many names. This file is the only one that knows all the
  * rooms of the top floor: it lists their personalities.
  */
+#include "controller/manager.h"
 #include "daemon.h"
 
 static const struct personality *const personalities[] = {
+	&controller_manager_personality,
 	NULL, /* ends the list */
 };
 

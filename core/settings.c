@@ -62,7 +62,7 @@ static struct settings *settings_new(const struct personality *personality)
 	settings->common = cox_new(struct common_config);
 	settings->config = cox_calloc(1, personality->config_size ? personality->config_size : 1);
 	flags_init(&settings->flags, personality->name);
-	flags_add(&settings->flags, personality->flags, personality->flag_count, settings->config);
+	flags_add(&settings->flags, personality->flags, *personality->flag_count, settings->config);
 	flags_add(&settings->flags, common_flags, FLAG_COUNT(common_flags), settings->common);
 	return settings;
 }

@@ -110,19 +110,21 @@ static int cluster_lister_synced(const struct cox_lister *lister)
 static void cluster_event(void *context, const struct cox_object *about, const char *type,
 			  const char *reason, const char *format, ...)
 {
+	const struct cluster *cluster = context;
 	va_list args;
 
 	va_start(args, format);
-	recorder_vevent(((struct cluster *)context)->recorder, about, type, reason, format, args);
+	recorder_vevent(cluster->recorder, cluster->component, about, type, reason, format, args);
 	va_end(args);
 }
 
 void cluster_init(struct cluster *cluster, struct client *client, struct informers *informers,
-		  struct recorder *recorder)
+		  struct recorder *recorder, const char *component)
 {
 	cluster->client = client;
 	cluster->informers = informers;
 	cluster->recorder = recorder;
+	cluster->component = component;
 	cluster->table = (struct cox_cluster){
 		.struct_size = sizeof(struct cox_cluster),
 		.context = cluster,

@@ -14,10 +14,11 @@ struct cluster {
 	struct client *client;
 	struct informers *informers;
 	struct recorder *recorder;
+	const char *component; /* who speaks in events; NULL: the recorder's own */
 };
 
 /* The parts and `cluster` itself outlive the plugin's use of the table. */
 void cluster_init(struct cluster *cluster, struct client *client, struct informers *informers,
-		  struct recorder *recorder);
+		  struct recorder *recorder, const char *component);
 
 #endif

@@ -35,7 +35,7 @@ enum {
 struct note {
 	struct note *next;
 	struct cox_object *about; /* held: only its texts are read */
-	char *type, *reason, *message;
+	char *component, *type, *reason, *message;
 	uint64_t when;
 };
 
@@ -72,6 +72,7 @@ struct recorder {
 static void note_free(struct note *note)
 {
 	object_release(note->about);
+	free(note->component);
 	free(note->type);
 	free(note->reason);
 	free(note->message);
@@ -125,6 +126,7 @@ static void add_key(struct cox_buf *key, const char *text)
 
 static void key_object(struct cox_buf *key, const struct note *note)
 {
+	add_key(key, note->component);
 	add_key(key, object_kind(note->about));
 	add_key(key, object_namespace(note->about));
 	add_key(key, object_name(note->about));
@@ -226,14 +228,14 @@ static void write_new(struct recorder *recorder, const struct note *note, const 
 	cox_json_text(&json, "reason", note->reason);
 	cox_json_text(&json, "message", note->message);
 	cox_json_object(&json, "source");
-	cox_json_text(&json, "component", recorder->component);
+	cox_json_text(&json, "component", note->component);
 	cox_json_text_set(&json, "host", recorder->host);
 	cox_json_end(&json);
 	write_times(&json, first, note->when);
 	cox_json_int(&json, "count", count);
 	cox_json_text(&json, "type", note->type);
 	cox_json_null(&json, "eventTime");
-	cox_json_text(&json, "reportingComponent", recorder->component);
+	cox_json_text(&json, "reportingComponent", note->component);
 	cox_json_text(&json, "reportingInstance", recorder->host ? recorder->host : "");
 	cox_json_end(&json);
 }
@@ -445,8 +447,9 @@ static void cut_message(struct cox_buf *text)
 	cox_buf_truncate(text, size);
 }
 
-void recorder_vevent(struct recorder *recorder, const struct cox_object *about, const char *type,
-		     const char *reason, const char *format, va_list args)
+void recorder_vevent(struct recorder *recorder, const char *component,
+		     const struct cox_object *about, const char *type, const char *reason,
+		     const char *format, va_list args)
 {
 	struct note *note = cox_new(struct note);
 	struct cox_buf text = COX_BUF_INIT;
@@ -455,6 +458,7 @@ void recorder_vevent(struct recorder *recorder, const struct cox_object *about, 
 	cox_buf_vprintf(&text, format, args);
 	cut_message(&text);
 	note->about = object_hold(about);
+	note->component = cox_strdup(component ? component : recorder->component);
 	note->type = cox_strdup(type);
 	note->reason = cox_strdup(reason);
 	note->message = cox_buf_steal(&text);
@@ -483,6 +487,6 @@ void recorder_event(struct recorder *recorder, const struct cox_object *about, c
 	va_list args;
 
 	va_start(args, format);
-	recorder_vevent(recorder, about, type, reason, format, args);
+	recorder_vevent(recorder, NULL, about, type, reason, format, args);
 	va_end(args);
 }

@@ -17,7 +17,10 @@
 
 struct recorder;
 
-/* `component` as in source.component; `host` may be NULL. The client outlives it. */
+/*
+ * `component` as in source.component, where nothing else is said; `host` may be
+ * NULL. The client outlives it.
+ */
 struct recorder *recorder_new(struct client *client, const char *component, const char *host,
 			      struct cox_error *err);
 /* Writes what waits, for at most two seconds, and ends. */
@@ -26,8 +29,10 @@ void recorder_free(struct recorder *recorder);
 /* `type` is "Normal" or "Warning". Any thread. */
 void recorder_event(struct recorder *recorder, const struct cox_object *about, const char *type,
 		    const char *reason, const char *format, ...) COX_PRINTF(5, 6);
-void recorder_vevent(struct recorder *recorder, const struct cox_object *about, const char *type,
-		     const char *reason, const char *format, va_list args);
+/* The same for a part of the program; `component` NULL: the recorder's own. */
+void recorder_vevent(struct recorder *recorder, const char *component,
+		     const struct cox_object *about, const char *type, const char *reason,
+		     const char *format, va_list args) __attribute__((format(printf, 6, 0)));
 
 /* Returns when everything recorded before was written or given up; for tests and shutdown. */
 void recorder_flush(struct recorder *recorder, uint64_t deadline);

@@ -29,7 +29,7 @@ struct personality {
 	const char *name;	 /* "kube-apiserver" */
 	const char *description; /* one line for --help */
 	const struct flag *flags;
-	size_t flag_count;
+	const size_t *flag_count; /* beside the flags, which only their file can count */
 	size_t config_size;
 
 	/*

@@ -59,6 +59,7 @@ struct source {
 struct controller {
 	struct controllers *owner;
 	char *name;
+	char *component; /* "replication-controller", as events name it */
 	struct controller_plugin plugin;
 	struct cluster cluster;
 	struct cox_controller_setup setup;
@@ -437,14 +438,17 @@ int controllers_add(struct controllers *controllers, const struct controller_plu
 		    struct cox_error *err)
 {
 	struct controller *controller = cox_new(struct controller);
+	cox_autobuf component = COX_BUF_INIT;
 
 	controller->owner = controllers;
 	controller->name = cox_strdup(plugin->name);
+	cox_buf_printf(&component, "%s-controller", plugin->name);
+	controller->component = cox_buf_steal(&component);
 	controller->plugin = *plugin;
 	controller->plugin.name = controller->name;
 	pthread_mutex_init(&controller->mutex, NULL);
 	cluster_init(&controller->cluster, plugin->client ? plugin->client : controllers->client,
-		     controllers->informers, controllers->recorder);
+		     controllers->informers, controllers->recorder, controller->component);
 	cox_vec_push(&controllers->all, controller);
 	if (set_up(controller, err))
 		return error_wrap(err, "controller %s", plugin->name);
@@ -511,6 +515,7 @@ static void controller_free(struct controller *controller)
 	}
 	cox_vec_free(&controller->works);
 	pthread_mutex_destroy(&controller->mutex);
+	free(controller->component);
 	free(controller->name);
 	free(controller);
 }

@@ -192,3 +192,11 @@ TESTS += tests/unit/store_stress
 tests_unit_store_stress_SOURCES = %D%/store_stress.c $(STORE_FIXTURE)
 tests_unit_store_stress_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_store_stress_LDADD = $(UNIT_LDADD)
+if PLUGIN_CONTROLLER_REPLICATION
+check_PROGRAMS += tests/unit/manager
+TESTS += tests/unit/manager
+tests_unit_manager_SOURCES = %D%/manager.c tests/lib/fake_http.c tests/lib/fake_http.h \
+	tests/lib/fake_server.c tests/lib/fake_server.h
+tests_unit_manager_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_manager_LDADD = $(UNIT_LDADD)
+endif

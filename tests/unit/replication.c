@@ -61,7 +61,7 @@ static void run(struct fixture *f)
 	f->plugin = host_open(f->host, "controller", "replication", "test", &err);
 	if (!f->plugin || host_configure(f->plugin, &err) || host_get_ready(f->plugin, &err))
 		fail_msg("%s", error_text(&err));
-	f->controllers = controllers_new(f->client, "replication-controller", &err);
+	f->controllers = controllers_new(f->client, "kube-controller-manager", &err);
 	assert_non_null(f->controllers);
 	plugin.plugin = f->plugin;
 	plugin.ops = host_ops(f->plugin);

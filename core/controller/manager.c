@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon around the controllers.
+ *
+ * Lock: manager.mutex, so that an election that is won while the daemon stops
+ * starts nothing any more.
+ */
+#include "controller/manager.h"
+
+#include "base/log.h"
+#include "client/kubeconfig.h"
+#include "client/leader.h"
+#include "client/module.h"
+#include "controller/controller.h"
+#include "controller/flags.h"
+#include "host/host.h"
+
+#include <coxswain/kit/alloc.h>
+#include <coxswain/kit/cleanup.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* On by default, in the order in which they are started. */
+static const char *const by_default[] = {"replication"};
+
+/* Names by which others know a controller of ours. */
+static const struct {
+	const char *name, *ours;
+} aliases[] = {
+	{"replicationcontroller", "replication"},
+	{"replicationcontroller-controller", "replication"},
+};
+
+struct manager {
+	struct controller_manager_config *config;
+	COX_VEC(struct host_plugin *) plugins;
+	size_t started_plugins;
+	struct arena arena;
+	struct client *client;
+	struct controllers *controllers;
+	struct leader *leader;
+	pthread_mutex_t mutex;
+	bool running;
+	bool stopping;
+};
+
+/* ---- which controllers ---- */
+
+static const char *our_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+		if (!strcmp(aliases[i].name, name))
+			return aliases[i].ours;
+	}
+	return name;
+}
+
+static bool list_has(const struct flag_list *list, const char *sign, const char *name)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const char *item = list->items[i];
+		size_t size = strlen(sign);
+
+		if (!strncmp(item, sign, size) && !strcmp(our_name(item + size), name))
+			return true;
+	}
+	return false;
+}
+
+static void choose(struct controller_names *chosen, const char *name)
+{
+	for (size_t i = 0; i < chosen->count; i++) {
+		if (!strcmp(chosen->items[i], name))
+			return;
+	}
+	cox_vec_push(chosen, name);
+}
+
+void controller_names_choose(const struct flag_list *flag, struct controller_names *chosen)
+{
+	for (size_t i = 0; i < sizeof(by_default) / sizeof(by_default[0]); i++) {
+		if (list_has(flag, "", "*") && !list_has(flag, "-", by_default[i]))
+			choose(chosen, by_default[i]);
+	}
+	for (size_t i = 0; i < flag->count; i++) {
+		const char *name = our_name(flag->items[i]);
+
+		if (*name && *name != '-' && strcmp(name, "*") != 0 && !list_has(flag, "-", name))
+			choose(chosen, name);
+	}
+}
+
+/* ---- life ---- */
+
+static int open_plugin(struct daemon *daemon, const char *name, struct cox_error *err)
+{
+	struct manager *manager = daemon->state;
+	struct host_plugin *plugin = NULL;
+	cox_autobuf workers = COX_BUF_INIT;
+
+	if (daemon_open_plugin(daemon, "controller", name, "controllers", &plugin, err))
+		return -1;
+	if (!plugin)
+		return 0;
+	cox_vec_push(&manager->plugins, plugin);
+	if (!strcmp(name, "replication") && manager->config->concurrent_rc_syncs != 5) {
+		cox_buf_printf(&workers, "%lld", (long long)manager->config->concurrent_rc_syncs);
+		if (host_set_option(plugin, "workers", workers.data, "--concurrent-rc-syncs", err))
+			return -1;
+	}
+	return host_configure(plugin, err);
+}
+
+static int manager_prepare(struct daemon *daemon, struct cox_error *err)
+{
+	struct manager *manager = cox_new(struct manager);
+	struct controller_names names = {0};
+	int failed = 0;
+
+	daemon->state = manager;
+	manager->config = daemon->config;
+	pthread_mutex_init(&manager->mutex, NULL);
+	controller_names_choose(&manager->config->controllers, &names);
+	for (size_t i = 0; i < names.count && !failed; i++)
+		failed = open_plugin(daemon, names.items[i], err);
+	cox_vec_free(&names);
+	return failed;
+}
+
+static int connect_client(struct daemon *daemon, struct cox_error *err)
+{
+	struct manager *manager = daemon->state;
+	struct client_http_config config = {.user_agent = NULL};
+
+	if (kubeconfig_for_daemon(manager->config->kubeconfig, manager->config->master,
+				  &manager->arena, &config, err))
+		return -1;
+	config.user_agent = "kube-controller-manager";
+	client_module_directory(host_directory(daemon->host));
+	manager->client = client_new_http(&config, err);
+	return manager->client ? 0 : -1;
+}
+
+static int add_controllers(struct manager *manager, struct cox_error *err)
+{
+	for (size_t i = 0; i < manager->plugins.count; i++) {
+		struct host_plugin *plugin = manager->plugins.items[i];
+		const struct controller_plugin added = {.name = host_name(plugin),
+							.ops = host_ops(plugin),
+							.self = host_self(plugin),
+							.plugin = plugin};
+
+		if (host_get_ready(plugin, err) ||
+		    controllers_add(manager->controllers, &added, err) || host_start(plugin, err))
+			return -1;
+		manager->started_plugins = i + 1;
+	}
+	return 0;
+}
+
+static void on_elected(void *context)
+{
+	struct manager *manager = context;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	cox_lock_scope(&manager->mutex);
+	if (manager->stopping || manager->running)
+		return;
+	manager->running = true;
+	if (controllers_start(manager->controllers, &err)) {
+		log_error("start the controllers: %s", error_text(&err));
+		daemon_stop();
+	}
+}
+
+static void on_lost(void *context)
+{
+	(void)context;
+	log_error("another one may be the leader now: stopping");
+	daemon_stop();
+}
+
+static int start_work(struct manager *manager, struct cox_error *err)
+{
+	const struct leader_config config = {
+		.namespace = "kube-system",
+		.name = "kube-controller-manager",
+		.duration = manager->config->leader_elect_lease_duration,
+		.renew_deadline = manager->config->leader_elect_renew_deadline,
+		.retry = manager->config->leader_elect_retry_period,
+		.elected = on_elected,
+		.lost = on_lost,
+		.context = manager,
+	};
+
+	if (!manager->config->leader_elect) {
+		manager->running = true;
+		return controllers_start(manager->controllers, err);
+	}
+	manager->leader = leader_new(manager->client, &config, err);
+	return manager->leader ? 0 : -1;
+}
+
+static int manager_start(struct daemon *daemon, struct cox_error *err)
+{
+	struct manager *manager = daemon->state;
+
+	if (connect_client(daemon, err))
+		return -1;
+	manager->controllers = controllers_new(manager->client, "kube-controller-manager", err);
+	if (!manager->controllers || add_controllers(manager, err))
+		return -1;
+	return start_work(manager, err);
+}
+
+static void manager_stop(struct daemon *daemon)
+{
+	struct manager *manager = daemon->state;
+
+	if (!manager)
+		return;
+	pthread_mutex_lock(&manager->mutex);
+	manager->stopping = true;
+	pthread_mutex_unlock(&manager->mutex);
+	controllers_free(manager->controllers);
+	leader_free(manager->leader); /* given back only when no work is under way */
+	for (size_t i = manager->plugins.count; i > 0; i--)
+		host_close(manager->plugins.items[i - 1]);
+	cox_vec_free(&manager->plugins);
+	client_free(manager->client);
+	arena_free(&manager->arena);
+	pthread_mutex_destroy(&manager->mutex);
+	free(manager);
+	daemon->state = NULL;
+}
+
+static int manager_check(struct daemon *daemon, struct cox_error *err)
+{
+	const struct controller_manager_config *config = daemon->config;
+
+	if (config->leader_elect &&
+	    (config->leader_elect_lease_duration <= config->leader_elect_renew_deadline ||
+	     config->leader_elect_renew_deadline <= config->leader_elect_retry_period))
+		return error_set(err, COX_REASON_INVALID,
+				 "--leader-elect-lease-duration must be longer than "
+				 "--leader-elect-renew-deadline, and that longer than "
+				 "--leader-elect-retry-period");
+	return 0;
+}
+
+const struct personality controller_manager_personality = {
+	.name = "kube-controller-manager",
+	.description = "Runs the controllers, which bring the cluster towards what is wanted",
+	.flags = controller_manager_flags,
+	.flag_count = &controller_manager_flag_count,
+	.config_size = sizeof(struct controller_manager_config),
+	.env_file = CONTROLLER_MANAGER_ENV_FILE,
+	.env_keys = controller_manager_env_keys,
+	.check = manager_check,
+	.prepare = manager_prepare,
+	.start = manager_start,
+	.stop = manager_stop,
+};
