@@ -514,7 +514,8 @@ static struct store_entry *build_entry(struct scan *scan, struct cox_bytes key, 
 	splice_size = (size_t)snprintf(splice, sizeof(splice), "%s%s\"%s", lead, number,
 				       scan->comma_after ? "," : "");
 	json_size = scan->json.size - (scan->splice_end - scan->splice_at) + splice_size;
-	qsort(scan->labels, scan->label_count, sizeof(*scan->labels), compare_labels);
+	if (scan->label_count > 1)
+		qsort(scan->labels, scan->label_count, sizeof(*scan->labels), compare_labels);
 	for (size_t i = 0; i < scan->label_count; i++)
 		labels_size += scan->labels[i].key.size + scan->labels[i].value.size + 2;
 	for (size_t i = 0; i < plan->field_count; i++)

@@ -43,8 +43,10 @@ static struct store_watch_options options_for(struct watching *watching, const c
 
 	memset(watching, 0, sizeof(*watching));
 	watching->app = app;
-	if (app)
+	if (app) {
 		options.match = has_app;
+		options.match_context = watching;
+	}
 	return options;
 }
 
@@ -231,6 +233,7 @@ static void test_missed(void **state)
 	/* Only who has something undelivered has missed something. */
 	assert_seen(&slow, "EXPIRED");
 	assert_int_equal(drain(&slow), STORE_WATCH_EXPIRED);
+	store_watch_close(slow.watch);
 	assert_int_equal(idle.wakes, 0);
 	assert_int_equal(store_watch_revision(idle.watch), revision);
 	put_pod(&fixture, "a", "p", "x", "n1", ANY);
