@@ -27,3 +27,9 @@ EXTRA_PROGRAMS += tests/bench/http
 tests_bench_http_SOURCES = %D%/http.c
 tests_bench_http_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_bench_http_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+BENCHES += tests/bench/store
+EXTRA_PROGRAMS += tests/bench/store
+tests_bench_store_SOURCES = %D%/store.c %D%/pod.h tests/unit/fake_storage.c tests/unit/fake_storage.h
+tests_bench_store_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bench_store_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
