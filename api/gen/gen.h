@@ -86,8 +86,8 @@ static inline const char *pool_get(const struct gen *gen, uint32_t text)
 void types_collect(struct gen *gen, struct source *source);
 void types_sort(struct gen *gen);
 void types_build(struct gen *gen, struct source *source);
-/* Marks the types below which there are defaults. */
-void types_spread_defaults(struct gen *gen);
+/* Marks the types below which there are defaults, or rules for validation. */
+void types_spread_flags(struct gen *gen);
 void gates_build(struct gen *gen, struct source *source);
 /* Index + 1 of the type with this group, version and kind; 0: none. */
 uint32_t types_of_kind(const struct gen *gen, const char *group, const char *version,

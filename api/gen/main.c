@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 	each(&gen, sources, paths, count, PART_TYPES, types_collect);
 	types_sort(&gen);
 	each(&gen, sources, paths, count, PART_TYPES, types_build);
-	types_spread_defaults(&gen);
+	types_spread_flags(&gen);
 	each(&gen, sources, paths, count, PART_GROUPS, groups_build);
 	each(&gen, sources, paths, count, PART_KINDS, kinds_build);
 	kinds_sort(&gen);

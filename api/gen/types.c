@@ -414,8 +414,18 @@ void types_build(struct gen *gen, struct source *source)
 	}
 }
 
+static bool is_checked(const struct gen *gen, const struct schema_field *field)
+{
+	const unsigned rules = SCHEMA_NEEDED | SCHEMA_IMMUTABLE | SCHEMA_UNIQUE |
+			       SCHEMA_HAS_MINIMUM | SCHEMA_HAS_MAXIMUM;
+
+	return (field->flags & rules) ||
+	       (field->enumeration && !(field->flags & SCHEMA_ENUM_OPEN)) ||
+	       (field->format && strcmp(pool_get(gen, field->format), "milli") != 0);
+}
+
 /* What a type says of its own fields, and of those that come into being with it. */
-static uint8_t default_flags(const struct gen *gen, const struct schema_type *type)
+static uint8_t spread_flags(const struct gen *gen, const struct schema_type *type)
 {
 	uint8_t flags = type->flags;
 
@@ -427,21 +437,23 @@ static uint8_t default_flags(const struct gen *gen, const struct schema_type *ty
 
 		if (field->applied)
 			flags |= SCHEMA_TYPE_SPRINGS | SCHEMA_TYPE_DEFAULTS;
-		flags |= below & SCHEMA_TYPE_DEFAULTS;
+		if (is_checked(gen, field))
+			flags |= SCHEMA_TYPE_CHECKED;
+		flags |= below & (SCHEMA_TYPE_DEFAULTS | SCHEMA_TYPE_CHECKED);
 		if (field->kind == SCHEMA_OBJECT && !(field->flags & SCHEMA_POINTER))
 			flags |= below & SCHEMA_TYPE_SPRINGS;
 	}
 	return flags;
 }
 
-void types_spread_defaults(struct gen *gen)
+void types_spread_flags(struct gen *gen)
 {
 	bool changed = true;
 
 	while (changed) {
 		changed = false;
 		for (size_t i = 0; i < gen->types.count; i++) {
-			uint8_t flags = default_flags(gen, &gen->types.items[i]);
+			uint8_t flags = spread_flags(gen, &gen->types.items[i]);
 
 			changed = changed || flags != gen->types.items[i].flags;
 			gen->types.items[i].flags = flags;

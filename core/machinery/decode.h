@@ -3,7 +3,8 @@
  * From any tree that came in to a tree of its type: JSON types checked, unknown
  * fields taken out and reported, nulls dropped, quantities and times brought
  * into their canonical form. It works in place. Names are compared with their
- * letter case. Nothing is dropped without a word in the report.
+ * letter case. Nothing is dropped without a word in the report, but for fields
+ * behind a feature gate that is off: those are as if they had not been sent.
  */
 #ifndef COX_MACHINERY_DECODE_H
 #define COX_MACHINERY_DECODE_H

@@ -81,6 +81,7 @@ struct schema_field {
 #define SCHEMA_TYPE_PRIVATE 0x02u   /* not in the published OpenAPI documents */
 #define SCHEMA_TYPE_SPRINGS 0x08u   /* has defaults that make it when it is absent */
 #define SCHEMA_TYPE_DEFAULTS 0x10u  /* it or something below it has defaults */
+#define SCHEMA_TYPE_CHECKED 0x20u   /* it or something below it has rules to hold */
 #define SCHEMA_TYPE_ANY_GROUP 0x04u /* options, WatchEvent: a kind of every group */
 
 struct schema_type {

@@ -157,7 +157,7 @@ static void walk_children(struct walk *w, const struct schema_field *field,
 {
 	const struct schema_type *type = schema_field_type(w->v->schema, field);
 
-	if (!type)
+	if (!type || !(type->flags & SCHEMA_TYPE_CHECKED))
 		return;
 	if (field->kind == SCHEMA_OBJECT) {
 		walk_object(w, type, at, value, old);
@@ -215,20 +215,31 @@ static void check_field(struct walk *w, const struct schema_field *field,
 static void walk_object(struct walk *w, const struct schema_type *type, const struct field_path *at,
 			const struct value *object, const struct value *old)
 {
-	if (!value_is(object, VALUE_OBJECT) || w->depth >= DEPTH_MAX)
+	const struct schema *schema = w->v->schema;
+	const struct schema_field *fields = schema_field_at(schema, type, 0);
+	const struct value *slots[SCHEMA_FIELDS_MAX] = {NULL};
+
+	if (!(type->flags & SCHEMA_TYPE_CHECKED) || !value_is(object, VALUE_OBJECT) ||
+	    w->depth >= DEPTH_MAX)
 		return;
 	w->depth++;
+	for (uint32_t i = 0; i < object->count; i++) {
+		const struct value_member *member = &object->object.members[i];
+		const struct schema_field *field =
+			schema_field_get(schema, type, member->key, member->key_size);
+
+		if (field)
+			slots[field - fields] = member->value;
+	}
 	for (size_t i = 0; i < type->field_count; i++) {
-		const struct schema_field *field = schema_field_at(w->v->schema, type, i);
-		const char *name = schema_text(w->v->schema, field->name);
-		const struct value *value = value_get(object, name), *before = value_get(old, name);
+		const struct schema_field *field = &fields[i];
+		const char *name = schema_text(schema, field->name);
+		const struct value *before = old ? value_get(old, name) : NULL;
 		const struct field_path *here = FIELD(at, name);
 
-		check_field(w, field, here, value, before);
-		if ((field->flags & SCHEMA_IMMUTABLE) && old &&
-		    !(is_nothing(value) && is_nothing(before)) &&
-		    !(value && before && value_equal(value, before)))
-			field_invalid(w->v, here, value, "field is immutable");
+		check_field(w, field, here, slots[i], before);
+		if ((field->flags & SCHEMA_IMMUTABLE) && old)
+			validate_same(w->v, here, slots[i], before);
 	}
 	w->depth--;
 }
