@@ -232,6 +232,25 @@ static int fake_submit(void *self, const struct cox_call *call, const struct cox
 	return 0;
 }
 
+/* Each key's last event up to the revision, in the order of the log: keys come once. */
+static void range_past(struct fake *fake, const struct cox_range *range,
+		       const struct cox_range_sink *sink)
+{
+	for (size_t i = 0; i < fake->log.count; i++) {
+		const struct fake_event *event = &fake->log.items[i];
+		struct cox_entry entry = {event->value.key, event->value.value, event->revision,
+					  event->value.tag, 0};
+		bool last = event->type == COX_EVENT_PUT && event->revision <= range->at_revision;
+
+		for (size_t k = i + 1; last && k < fake->log.count; k++)
+			if (fake->log.items[k].revision <= range->at_revision &&
+			    compare(fake->log.items[k].value.key, event->value.key) == 0)
+				last = false;
+		if (last)
+			sink->entry(sink, &entry);
+	}
+}
+
 static int fake_range(void *self, const struct cox_call *call, const struct cox_range *range,
 		      const struct cox_range_sink *sink, struct cox_range_result *result,
 		      struct cox_error *err)
@@ -246,6 +265,11 @@ static int fake_range(void *self, const struct cox_call *call, const struct cox_
 		return error_set(err, COX_REASON_SERVICE_UNAVAILABLE, "the server went away");
 	}
 	result->revision = fake->revision;
+	if (range->at_revision) {
+		result->revision = range->at_revision;
+		range_past(fake, range, sink);
+		return 0;
+	}
 	for (size_t i = 0; i < fake->values.count; i++) {
 		const struct fake_value *value = &fake->values.items[i];
 		struct cox_entry entry = {value->key, value->value, value->revision, value->tag, 0};

@@ -252,6 +252,43 @@ static void test_missed(void **state)
 	fixture_stop(&fixture);
 }
 
+static void fill_with_past(struct fake *fake)
+{
+	char json[512];
+
+	fake_put(fake, "/registry/pods/a/p1", pod_json(json, "a", "p1", "x", "n1"), FIXTURE_TAG);
+	fake_put(fake, "/registry/pods/a/p2", pod_json(json, "a", "p2", "x", "n1"), FIXTURE_TAG);
+	fake_put(fake, "/registry/pods/a/p1", pod_json(json, "a", "p1", "y", "n2"), FIXTURE_TAG);
+	fake_delete(fake, "/registry/pods/a/p2");
+	fake->capabilities = COX_STORAGE_AT_REVISION;
+	fake->compacted = 3;
+}
+
+/* A watch of before the restart goes on after it. */
+static void test_restart(void **state)
+{
+	struct watching one;
+	struct store_watch_options options;
+	struct store_snapshot *past;
+	struct fixture fixture;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	(void)state;
+	fixture_start(&fixture, NULL, fill_with_past);
+	assert_int_equal(store_revision(fixture.store), 5); /* not before it has caught up */
+	assert_null(store_get(fixture.pods, "a", "p2"));
+	options = options_for(&one, NULL);
+	assert_null(store_watch_open(fixture.pods, &options, 2, &err));
+	assert_string_equal(error_text(&err), "too old resource version: 2 (3)");
+	one.watch = store_watch_open(fixture.pods, &options, 3, NULL);
+	assert_seen(&one, "MODIFIED p1@4 DELETED p2@5");
+	store_watch_close(one.watch);
+	past = store_snapshot_at(fixture.pods, 3, &err);
+	assert_int_equal(store_snapshot_count(past), 2);
+	store_snapshot_unref(past);
+	fixture_stop(&fixture);
+}
+
 static void test_bad_values(void **state)
 {
 	struct watching plain, selected, other;
@@ -333,7 +370,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_meaning), cmocka_unit_test(test_resume),
 		cmocka_unit_test(test_missed),	cmocka_unit_test(test_bad_values),
-		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_ends),	cmocka_unit_test(test_restart),
 	};
 
 	return cmocka_run_group_tests_name("store watch", tests, NULL, NULL);
