@@ -3,12 +3,9 @@
  * What a store on disk must bear: being killed, torn and spoilt files, a full
  * disk, two owners, somebody else's files, restores. COX_TEST_LONG=N makes the
  * random tests N times as long.
- *
- * The workload writes i = 1, 2, 3 ... in order; batch i sets /seq and /kXX to
- * i in one transaction. So what a store holds is right exactly if it is the
- * outcome of the first n batches for some n, and n tells what was lost.
  */
 #include "harness.h"
+#include "workload.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
@@ -27,8 +24,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { KEYS = 20 };
-
 static const struct cox_plugin *plugin;
 static const struct option_value small_buffer[] = {{"write-buffer", "65536"}, {NULL, NULL}};
 static const struct option_value defaults[] = {{NULL, NULL}};
@@ -40,51 +35,26 @@ static unsigned rounds(unsigned normal)
 	return normal * (factor ? (unsigned)strtoul(factor, NULL, 10) : 1);
 }
 
-/* The workload */
-
-static struct result write_step(struct store *store, unsigned number, bool durable, size_t padding)
-{
-	char key[16], value[16];
-	cox_autofree char *padded = cox_calloc(1, padding + 16);
-	struct cox_put puts[2] = {{bytes_of("/seq"), {0}, 0, 0}, {{0}, {0}, 0, 0}};
-	struct cox_txn txn = {
-		.puts = puts, .put_count = 2, .durability = durable ? COX_DURABLE : COX_RELAXED};
-	struct result result;
-
-	snprintf(key, sizeof(key), "/k%02u", number % KEYS);
-	snprintf(value, sizeof(value), "%u", number);
-	snprintf(padded, 16, "%u", number);
-	/* Not compressible: the sizes on disk are to be those written. */
-	for (size_t i = strlen(padded) + 1; i < padding; i++)
-		padded[i] = (char)(number * 2654435761u * (i + 7) >> 11);
-	puts[0].value = bytes_of(value);
-	puts[1].key = bytes_of(key);
-	puts[1].value =
-		(struct cox_bytes){padded, padding > strlen(padded) ? padding : strlen(padded)};
-	store_submit(store, &txn, 1, &result);
-	return result;
-}
-
 /* Which n the store is the outcome of; fails the test if of none. */
 static unsigned check_prefix(struct store *store)
 {
 	cox_autofree char *seq = store_get(store, "/seq", NULL);
 	unsigned n = seq ? (unsigned)strtoul(seq, NULL, 10) : 0;
 
-	for (unsigned number = n; number > 0 && number + KEYS > n; number--) {
+	for (unsigned number = n; number > 0 && number + WORKLOAD_KEYS > n; number--) {
 		char key[16], expected[16];
 		cox_autofree char *value = NULL;
 
-		snprintf(key, sizeof(key), "/k%02u", number % KEYS);
+		snprintf(key, sizeof(key), "/k%02u", number % WORKLOAD_KEYS);
 		snprintf(expected, sizeof(expected), "%u", number);
 		value = store_get(store, key, NULL);
 		assert_non_null(value);
 		assert_string_equal(value, expected);
 	}
-	for (unsigned number = n + 1; number <= KEYS; number++) {
+	for (unsigned number = n + 1; number <= WORKLOAD_KEYS; number++) {
 		char key[16];
 
-		snprintf(key, sizeof(key), "/k%02u", number % KEYS);
+		snprintf(key, sizeof(key), "/k%02u", number % WORKLOAD_KEYS);
 		assert_null(store_get(store, key, NULL));
 	}
 	return n;
@@ -177,7 +147,7 @@ static int child_crash(const char *directory, const unsigned numbers[5])
 	for (unsigned i = numbers[0]; i < end; i++) {
 		bool durable = i + 1 == end ? numbers[3] : i % 4 == 0;
 
-		if (write_step(&store, i, durable, numbers[2]).result)
+		if (workload_step(&store, i, durable, numbers[2]).result)
 			return 2;
 	}
 	return kill(getpid(), SIGKILL);
@@ -335,7 +305,7 @@ static int child_run(const char *directory, unsigned first)
 	if (store_open(&store, plugin, directory, small_buffer, &err))
 		return 1;
 	for (unsigned i = first;; i++) {
-		struct result result = write_step(&store, i, i % 4 == 0, 900);
+		struct result result = workload_step(&store, i, i % 4 == 0, 900);
 		uint64_t line[2] = {i, result.revision};
 
 		if (result.result || write(3, line, sizeof(line)) != sizeof(line))
@@ -475,6 +445,26 @@ static void test_garbage_tail(void **state)
 		}
 }
 
+/* 1 durable, 2 and 3 relaxed, each longer than a block of the log; where each begins. */
+static int child_hole(const char *directory)
+{
+	struct store store;
+	struct cox_error err = {0};
+	uint64_t sizes[8] = {0};
+	char log[1024];
+
+	if (store_open(&store, plugin, directory, defaults, &err))
+		return 1;
+	find_file(directory, ".log", true, log);
+	for (unsigned i = 0; i < 3; i++) {
+		sizes[i] = file_size(log);
+		workload_step(&store, i + 1, i == 0, 40000);
+	}
+	if (write(3, sizes, sizeof(sizes)) != sizeof(sizes))
+		return 1;
+	return kill(getpid(), SIGKILL);
+}
+
 /*
  * Something bad in the middle of the log. Behind it whatever is only relaxed
  * goes, since unsynced writes may be lost in any order; but if the log shows
@@ -496,22 +486,7 @@ static void test_hole_in_log(void **state)
 	snprintf(log, sizeof(log), "%s/store", directory);
 	memcpy(directory, log, sizeof(directory));
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-	child = fork();
-	if (child == 0) {
-		struct cox_error err = {0};
-
-		/* 1 durable, 2 and 3 relaxed, each longer than a block of the log. */
-		if (store_open(&store, plugin, directory, defaults, &err))
-			_exit(1);
-		find_file(directory, ".log", true, log);
-		for (unsigned i = 0; i < 3; i++) {
-			sizes[i] = file_size(log);
-			write_step(&store, i + 1, i == 0, 40000);
-		}
-		if (write(pipes[1], sizes, sizeof(sizes)) != sizeof(sizes))
-			_exit(1);
-		kill(getpid(), SIGKILL);
-	}
+	child = start_child("hole", directory, (unsigned[5]){0}, pipes[1]);
 	waitpid(child, &status, 0);
 	assert_int_equal(read(pipes[0], sizes, sizeof(sizes)), sizeof(sizes));
 	close(pipes[0]);
@@ -694,7 +669,7 @@ static void test_snapshot_and_restore(void **state)
 	snprintf(store_path, sizeof(store_path), "%s/store", directory);
 	must_open(&store, store_path, small_buffer);
 	for (unsigned i = 1; i <= 200; i++)
-		assert_int_equal(write_step(&store, i, false, 1000).result, COX_TXN_COMMITTED);
+		assert_int_equal(workload_step(&store, i, false, 1000).result, COX_TXN_COMMITTED);
 	must_delete(&store, "/k00");
 	must_put(&store, "/k00", "200");
 	store_put_ttl(&store, "/ends", "x", 1);
@@ -745,7 +720,7 @@ static void test_compaction_removes(void **state)
 		char key[16];
 
 		snprintf(key, sizeof(key), "/gone%u", i % 50);
-		write_step(&store, i, false, 100);
+		workload_step(&store, i, false, 100);
 		if (i % 3 == 0)
 			store_delete(&store, key, ANY);
 		else
@@ -775,8 +750,8 @@ static void test_compaction_removes(void **state)
 	leveldb_close(db);
 	leveldb_options_destroy(options);
 	leveldb_readoptions_destroy(read);
-	assert_int_equal(keys, KEYS + 1);
-	assert_int_equal(records, KEYS + 1);
+	assert_int_equal(keys, WORKLOAD_KEYS + 1);
+	assert_int_equal(records, WORKLOAD_KEYS + 1);
 	assert_int_equal(endings, 0);
 }
 
@@ -830,7 +805,7 @@ static void fill_disk(const char *directory)
 	must_open(&store, path, small_buffer);
 	while (result.result == COX_TXN_COMMITTED && i < 10000) {
 		i++;
-		result = write_step(&store, i, i % 2 == 0, 2600);
+		result = workload_step(&store, i, i % 2 == 0, 2600);
 	}
 	assert_int_equal(result.result, COX_TXN_FAILED);
 	assert_int_equal(result.reason, COX_REASON_INSUFFICIENT_STORAGE);
@@ -838,7 +813,7 @@ static void fill_disk(const char *directory)
 	assert_true(i > 10);
 	/* Reads go on, writes are refused, health says why. */
 	assert_int_equal(check_prefix(&store), i - 1);
-	result = write_step(&store, i, true, 2600);
+	result = workload_step(&store, i, true, 2600);
 	assert_int_equal(result.reason, COX_REASON_INSUFFICIENT_STORAGE);
 	assert_int_equal(store.ops->health(store.self, &call, &err), -1);
 	assert_int_equal(err.reason, COX_REASON_INSUFFICIENT_STORAGE);
@@ -846,7 +821,7 @@ static void fill_disk(const char *directory)
 	deadline = harness_now() + UINT64_C(30000000000);
 	do {
 		poll(NULL, 0, 20);
-		result = write_step(&store, i, true, 2600);
+		result = workload_step(&store, i, true, 2600);
 	} while (result.result != COX_TXN_COMMITTED && harness_now() < deadline);
 	assert_int_equal(result.result, COX_TXN_COMMITTED);
 	assert_int_equal(check_prefix(&store), i);
@@ -889,6 +864,8 @@ static int child_main(char **arguments)
 		return child_crash(arguments[2], numbers);
 	if (strcmp(arguments[1], "run") == 0)
 		return child_run(arguments[2], numbers[0]);
+	if (strcmp(arguments[1], "hole") == 0)
+		return child_hole(arguments[2]);
 	if (strcmp(arguments[1], "fill") == 0) {
 		const struct CMUnitTest fill[] = {
 			cmocka_unit_test_prestate(run_fill, arguments[2])};

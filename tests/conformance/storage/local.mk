@@ -25,8 +25,21 @@ tests_conformance_storage_leveldb_LDADD = $(STORAGE_TEST_LDADD)
 
 check_PROGRAMS += tests/conformance/storage/faults
 TESTS += tests/conformance/storage/faults
-tests_conformance_storage_faults_SOURCES = %D%/faults.c %D%/harness.c %D%/harness.h
+tests_conformance_storage_faults_SOURCES = %D%/faults.c %D%/harness.c %D%/harness.h \
+	%D%/workload.c %D%/workload.h
 tests_conformance_storage_faults_CPPFLAGS = $(STORAGE_TEST_CPPFLAGS)
 tests_conformance_storage_faults_LDADD = $(STORAGE_TEST_LDADD) -lleveldb
+
+# The recorder is preloaded by the test, so it is a shared object of its own.
+check_PROGRAMS += tests/conformance/storage/powercut
+TESTS += tests/conformance/storage/powercut
+tests_conformance_storage_powercut_SOURCES = %D%/powercut.c %D%/record.h %D%/harness.c \
+	%D%/harness.h %D%/workload.c %D%/workload.h
+tests_conformance_storage_powercut_CPPFLAGS = $(STORAGE_TEST_CPPFLAGS)
+tests_conformance_storage_powercut_LDADD = $(STORAGE_TEST_LDADD)
+check_LTLIBRARIES += tests/conformance/storage/recorder.la
+tests_conformance_storage_recorder_la_SOURCES = %D%/recorder.c %D%/record.h
+tests_conformance_storage_recorder_la_CPPFLAGS = -D_GNU_SOURCE
+tests_conformance_storage_recorder_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 endif
 endif
