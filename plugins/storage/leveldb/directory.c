@@ -361,6 +361,22 @@ int directory_check(struct level *level, struct cox_error *err)
 }
 
 /*
+ * Whether the table is still part of the database: leveldb may be compacting
+ * already, and a table that it has merged goes while we look.
+ */
+static bool still_uses(const struct level *level, uint64_t number, uint64_t size)
+{
+	char *text = leveldb_property_value(level->db, "leveldb.sstables");
+	char line[64];
+	bool uses;
+
+	snprintf(line, sizeof(line), "\n %" PRIu64 ":%" PRIu64 "[", number, size);
+	uses = strstr(text, line) != NULL;
+	leveldb_free(text);
+	return uses;
+}
+
+/*
  * After leveldb has read its manifest: are the tables the ones that it means?
  * Others may be there, unfinished; a crash leaves them and leveldb removes them.
  */
@@ -374,7 +390,8 @@ int directory_check_tables(struct level *level, struct cox_error *err)
 	for (char *line = strsep(&next, "\n"); line && !failed; line = strsep(&next, "\n")) {
 		uint64_t number, size;
 
-		if (sscanf(line, " %" SCNu64 ":%" SCNu64 "[", &number, &size) == 2)
+		if (sscanf(line, " %" SCNu64 ":%" SCNu64 "[", &number, &size) == 2 &&
+		    check_table(level, number, size, NULL) && still_uses(level, number, size))
 			failed = check_table(level, number, size, err);
 	}
 	leveldb_free(text);
