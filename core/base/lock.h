@@ -15,9 +15,10 @@
  *  6  store  lock                 what readers see; no callback under it
  *  7  store  queue_lock           the committer's queues
  *  8  store  shard->lock (forms)  one part of the form cache
- *  9  host   plugin->series_lock  the metrics that one plugin has made
- * 10  base   metrics.lock         the list of series
- * 11  base   ring.lock (log)      last of all
+ *  9  base   shard->lock (intern) one part of the names
+ * 10  host   plugin->series_lock  the metrics that one plugin has made
+ * 11  base   metrics.lock         the list of series
+ * 12  base   ring.lock (log)      last of all
  *
  * 1 and 2 are never taken twice by one thread for the same plugin: host_enter
  * ends the process rather than wait for itself.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The persistent tree against a sorted array, old versions included. */
+/* The persistent tree against a sorted array, old versions included; counted bytes and names. */
 #include "unit.h"
 
 #include "base/bytes.h"
+#include "base/intern.h"
 #include "base/ptree.h"
 
 #include <coxswain/kit/alloc.h>
@@ -249,13 +250,53 @@ static void test_bytes(void **state)
 	bytes_unref(NULL);
 }
 
+static void *name_things(void *argument)
+{
+	(void)argument;
+	for (int i = 0; i < 20000; i++) {
+		char text[4] = {'n', (char)('a' + i % 5), 0, 0};
+		const struct intern *name = intern_get(text, 2);
+		const struct intern *again = intern_ref(name);
+
+		if (strcmp(again->text, text) != 0 || name->size != 2)
+			abort();
+		intern_unref(again);
+		intern_unref(name);
+	}
+	return NULL;
+}
+
+static void test_intern(void **state)
+{
+	const struct intern *one = intern_get("default", 7), *other = intern_get("defaul", 6);
+	const struct intern *same = intern_get("default and more", 7), *empty = intern_get("", 0);
+	pthread_t threads[2];
+
+	(void)state;
+	assert_ptr_equal(one, same);
+	assert_ptr_not_equal(one, other);
+	assert_string_equal(other->text, "defaul");
+	assert_string_equal(empty->text, "");
+	assert_int_equal(intern_count(), 3);
+	intern_unref(one);
+	assert_string_equal(same->text, "default");
+	intern_unref(same);
+	intern_unref(other);
+	intern_unref(empty);
+	intern_unref(NULL);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, name_things, NULL), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(intern_count(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_against_array),
-		cmocka_unit_test(test_seek_and_rank),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_against_array), cmocka_unit_test(test_seek_and_rank),
+		cmocka_unit_test(test_threads),	      cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_intern),
 	};
 
 	return cmocka_run_group_tests_name("ptree", tests, NULL, NULL);
