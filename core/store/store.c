@@ -98,7 +98,9 @@ static uint64_t first_revision(struct store *store, uint64_t newest)
 	cox_autoerror err = COX_ERROR_INIT;
 	int failed;
 
-	if (!(store->capabilities & COX_STORAGE_AT_REVISION) || newest == 0)
+	/* Without progress events nothing would tell that skipped revisions are passed. */
+	if (!(store->capabilities & COX_STORAGE_AT_REVISION) ||
+	    !(store->capabilities & COX_STORAGE_PROGRESS) || newest == 0)
 		return 0;
 	store_enter(store);
 	failed = store->backend.ops->stats(store->backend.self, &stats, &err);

@@ -260,7 +260,7 @@ static void fill_with_past(struct fake *fake)
 	fake_put(fake, "/registry/pods/a/p2", pod_json(json, "a", "p2", "x", "n1"), FIXTURE_TAG);
 	fake_put(fake, "/registry/pods/a/p1", pod_json(json, "a", "p1", "y", "n2"), FIXTURE_TAG);
 	fake_delete(fake, "/registry/pods/a/p2");
-	fake->capabilities = COX_STORAGE_AT_REVISION;
+	fake->capabilities = COX_STORAGE_AT_REVISION | COX_STORAGE_PROGRESS;
 	fake->compacted = 3;
 }
 
