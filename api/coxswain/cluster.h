@@ -30,10 +30,10 @@ enum cox_verb {
 	COX_LIST = 2,
 	COX_CREATE = 3,
 	COX_UPDATE = 4,
-	COX_PATCH_MERGE = 5,     /* body: RFC 7386 */
+	COX_PATCH_MERGE = 5,	 /* body: RFC 7386 */
 	COX_PATCH_STRATEGIC = 6, /* body: a strategic merge patch */
-	COX_PATCH_JSON = 7,      /* body: RFC 6902 */
-	COX_DELETE = 8,          /* body: DeleteOptions, or none */
+	COX_PATCH_JSON = 7,	 /* body: RFC 6902 */
+	COX_DELETE = 8,		 /* body: DeleteOptions, or none */
 	COX_DELETE_COLLECTION = 9
 };
 
@@ -108,7 +108,7 @@ struct cox_cluster {
 		       const struct cox_request *request, struct cox_object **answer,
 		       struct cox_error *err);
 	enum cox_reason (*reason)(const struct cox_error *err); /* of a failed request */
-	const char *(*message)(const struct cox_error *err);    /* borrowed */
+	const char *(*message)(const struct cox_error *err);	/* borrowed */
 	/*
 	 * An error of the plugin's own, for a request whose failure it deals
 	 * with. Free it once; error_clear makes it fit for another request.

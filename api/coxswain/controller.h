@@ -10,6 +10,10 @@
  * time; added meanwhile, it comes again. reconcile() looks at the state of the
  * world, never at the change that woke it.
  *
+ * The thread model governs setup() and reconcile(). The callbacks of sources and
+ * indexes come from the host's watch thread whatever the model says, so what
+ * they share with reconcile() they guard themselves.
+ *
  * reconcile() that fails is called again later: 5 ms, doubled each time, up to
  * 1000 s. Success forgets the failures.
  */
@@ -88,7 +92,7 @@ COX_STATIC_ASSERT(sizeof(struct cox_controller_ops) % sizeof(void *) == 0, "no t
  *   COX_CONTROLLER_PLUGIN(replication_ops, .name = "replication", .version = "1",
  *                         .thread_model = COX_THREADS_PARALLEL, .create = replication_create);
  */
-#define COX_CONTROLLER_PLUGIN(ops_table, ...)                                                  \
+#define COX_CONTROLLER_PLUGIN(ops_table, ...)                                                      \
 	COX_PLUGIN_DESCRIPTOR("controller", COX_CONTROLLER_OPS_ABI, ops_table, __VA_ARGS__)
 
 #ifdef __cplusplus

@@ -27,7 +27,10 @@ struct cox_json {
 	unsigned depth;
 };
 
-#define COX_JSON_INIT(buf) {(buf), 0, 0, 0}
+#define COX_JSON_INIT(buf)                                                                         \
+	{                                                                                          \
+		(buf), 0, 0, 0                                                                     \
+	}
 
 void cox_json_object(struct cox_json *json, const char *key);
 void cox_json_array(struct cox_json *json, const char *key);
