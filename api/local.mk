@@ -20,6 +20,7 @@ coxkitinclude_HEADERS = \
 	%D%/coxswain/kit/expect.h \
 	%D%/coxswain/kit/json.h \
 	%D%/coxswain/kit/map.h \
+	%D%/coxswain/kit/netlink.h \
 	%D%/coxswain/kit/text.h \
 	%D%/coxswain/kit/time.h \
 	%D%/coxswain/kit/vec.h
@@ -32,6 +33,7 @@ api_libcoxkit_la_SOURCES = \
 	%D%/kit/expect.c \
 	%D%/kit/json.c \
 	%D%/kit/map.c \
+	%D%/kit/netlink.c \
 	%D%/kit/text.c \
 	%D%/kit/time.c
 api_libcoxkit_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)

@@ -9,3 +9,4 @@ include plugins/storage/memory/local.mk
 include plugins/storage/leveldb/local.mk
 include plugins/controller/replication/local.mk
 include plugins/runtime/oci/local.mk
+include plugins/network/bridge/local.mk

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a network plugin must do. The test lives in a network namespace of its
+ * own, which plays the node; pods are namespaces held by sleeping processes,
+ * and one more plays the world outside.
+ */
+#include "../../unit/unit.h"
+
+#include "base/error.h"
+#include "base/spawn.h"
+#include "host/host.h"
+
+#include <coxswain/kit/buf.h>
+#include <coxswain/kit/cleanup.h>
+#include <coxswain/network.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND 1000000000ull
+
+static const struct cox_call no_call = {.struct_size = sizeof(no_call)};
+static struct host *host;
+static struct host_plugin *plugin;
+static const struct cox_network_ops *ops;
+static void *self;
+static char directory[256];
+
+struct space {
+	int pidfd;
+	int32_t pid;
+	char path[64];
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+static int run(const char *format, ...) COX_PRINTF(1, 2);
+static int run(const char *format, ...)
+{
+	cox_autobuf text = COX_BUF_INIT;
+	const char *argv[] = {"/bin/sh", "-ec", NULL, NULL};
+	const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+	const struct cox_spawn_fd fds[] = {{2, 2}};
+	struct cox_spawn what = {.struct_size = sizeof(what),
+				 .path = "/bin/sh",
+				 .argv = argv,
+				 .env = env,
+				 .cwd = directory,
+				 .fds = fds,
+				 .fd_count = 1};
+	cox_autoerror err = COX_ERROR_INIT;
+	int pidfd = -1, status = -1;
+	va_list args;
+
+	va_start(args, format);
+	cox_buf_vprintf(&text, format, args);
+	va_end(args);
+	argv[2] = text.data;
+	if (spawn_process(&what, &pidfd, NULL, &err) != 0 ||
+	    spawn_wait(pidfd, now_ns() + 60 * SECOND, &status, &err) != 0)
+		print_error("%s: %s\n", text.data, error_text(&err));
+	close(pidfd);
+	return status;
+}
+
+static void space_make(struct space *space)
+{
+	const char *const argv[] = {"/usr/bin/unshare", "-n", "/bin/sleep", "600", NULL};
+	struct cox_spawn what = {.struct_size = sizeof(what), .path = argv[0], .argv = argv};
+	cox_autoerror err = COX_ERROR_INIT;
+	uint64_t end = now_ns() + 10 * SECOND;
+	struct stat own, theirs;
+
+	if (spawn_process(&what, &space->pidfd, &space->pid, &err) != 0)
+		fail_msg("%s", error_text(&err));
+	snprintf(space->path, sizeof(space->path), "/proc/%d/ns/net", space->pid);
+	assert_int_equal(stat("/proc/self/ns/net", &own), 0);
+	while (stat(space->path, &theirs) != 0 || theirs.st_ino == own.st_ino) {
+		assert_true(now_ns() < end);
+		poll(NULL, 0, 5);
+	}
+}
+
+static void space_end(struct space *space)
+{
+	int status;
+
+	assert_int_equal(spawn_signal(space->pidfd, SIGKILL, NULL), 0);
+	assert_int_equal(spawn_wait(space->pidfd, now_ns() + 10 * SECOND, &status, NULL), 0);
+	close(space->pidfd);
+}
+
+static void open_plugin(const char *extra)
+{
+	const char *builddir = getenv("builddir");
+	char plugins[512];
+	cox_autoerror err = COX_ERROR_INIT;
+
+	snprintf(plugins, sizeof(plugins), "%s/plugins/.libs", builddir ? builddir : ".");
+	host = host_new("kubelet", plugins);
+	plugin = host_open(host, "network", "bridge", NULL, &err);
+	if (!plugin || host_set_option(plugin, "directory", directory, NULL, &err) != 0 ||
+	    (extra && host_set_option(plugin, "direct", extra, NULL, &err) != 0) ||
+	    host_configure(plugin, &err) != 0 || host_get_ready(plugin, &err) != 0 ||
+	    host_start(plugin, &err) != 0)
+		fail_msg("%s", error_text(&err));
+	ops = host_ops(plugin);
+	self = host_self(plugin);
+}
+
+static void close_plugin(void)
+{
+	host_close(plugin);
+	host_free(host);
+}
+
+static void set_range(const char *first, const char *second)
+{
+	const char *const ranges[] = {first, second};
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (ops->set_pod_cidrs(self, &no_call, ranges, second ? 2 : 1, &err) != 0)
+		fail_msg("%s", error_text(&err));
+}
+
+struct taken {
+	struct cox_network_sink sink;
+	struct cox_buf text;
+};
+
+static void take(const struct cox_network_sink *sink, const struct cox_network_address *address)
+{
+	struct taken *taken = (struct taken *)(uintptr_t)sink;
+
+	cox_buf_printf(&taken->text, "%s/%u via %s ", address->address, address->prefix,
+		       address->gateway);
+}
+
+static int set_up_pod(const char *id, const char *path, struct cox_buf *text, struct cox_error *err)
+{
+	struct taken taken = {.sink = {sizeof(taken.sink), 0, take}};
+	const struct cox_network_sandbox sandbox = {.struct_size = sizeof(sandbox),
+						    .id = id,
+						    .network_namespace = path,
+						    .pod_name = "pod",
+						    .pod_namespace = "default",
+						    .pod_uid = "u"};
+	int result = ops->set_up(self, &no_call, &sandbox, &taken.sink, err);
+
+	cox_buf_clear(text);
+	cox_buf_str(text, cox_buf_cstr(&taken.text));
+	cox_buf_free(&taken.text);
+	return result;
+}
+
+static void assert_set_up(const char *id, const struct space *space, const char *expected)
+{
+	cox_autobuf text = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (set_up_pod(id, space->path, &text, &err) != 0)
+		fail_msg("%s", error_text(&err));
+	assert_string_equal(cox_buf_cstr(&text), expected);
+}
+
+static void tear_down_pod(const char *id)
+{
+	const struct cox_network_sandbox sandbox = {.struct_size = sizeof(sandbox),
+						    .id = id,
+						    .network_namespace = "",
+						    .pod_name = "",
+						    .pod_namespace = "",
+						    .pod_uid = ""};
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (ops->tear_down(self, &no_call, &sandbox, &err) != 0)
+		fail_msg("%s", error_text(&err));
+}
+
+static int ping(const struct space *from, const char *address)
+{
+	return run("nsenter -t %d -n busybox ping -c 1 -W 2 %s >/dev/null", from->pid, address);
+}
+
+static void test_refusals(void **state)
+{
+	struct space pod;
+	cox_autobuf text = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+	const char *bad[] = {"10.1.0.0/31", "10.1.0.0", "10.1.0.0/33", "pods/8"};
+
+	(void)state;
+	open_plugin(NULL);
+	space_make(&pod);
+	assert_int_equal(ops->status(self, &no_call, &err), -1);
+	assert_string_equal(error_text(&err), "the node has no pod CIDR yet");
+	assert_int_equal(set_up_pod("a", pod.path, &text, &err), -1);
+	assert_int_equal(err.reason, COX_REASON_SERVICE_UNAVAILABLE);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(ops->set_pod_cidrs(self, &no_call, &bad[i], 1, &err), -1);
+		assert_int_equal(err.reason, COX_REASON_INVALID);
+	}
+	set_range("10.1.0.0/24", NULL);
+	assert_int_equal(ops->status(self, &no_call, &err), 0);
+	/* The node's own namespace would lose its network. */
+	assert_int_equal(set_up_pod("a", "/proc/self/ns/net", &text, &err), -1);
+	assert_string_equal(error_text(&err),
+			    "\"/proc/self/ns/net\" is the node's own network namespace");
+	assert_int_equal(ops->addresses(self, &no_call, "a", NULL, &err), -1);
+	assert_int_equal(err.reason, COX_REASON_NOT_FOUND);
+	tear_down_pod("a");
+	space_end(&pod);
+	close_plugin();
+}
+
+static void test_pods(void **state)
+{
+	struct space one, two;
+
+	(void)state;
+	open_plugin(NULL);
+	set_range("10.1.0.0/24", "fd00:1::/64");
+	space_make(&one);
+	space_make(&two);
+	assert_set_up("one", &one, "10.1.0.2/24 via 10.1.0.1 fd00:1::2/64 via fd00:1::1 ");
+	assert_set_up("two", &two, "10.1.0.3/24 via 10.1.0.1 fd00:1::3/64 via fd00:1::1 ");
+	/* Again: the same, and nothing is touched. */
+	assert_set_up("one", &one, "10.1.0.2/24 via 10.1.0.1 fd00:1::2/64 via fd00:1::1 ");
+	assert_int_equal(ping(&one, "10.1.0.3"), 0);
+	assert_int_equal(ping(&two, "fd00:1::2"), 0);
+	assert_int_equal(ping(&one, "10.1.0.1"), 0);
+	assert_int_equal(ping(&one, "127.0.0.1"), 0);
+	assert_int_equal(run("test $(cat /proc/sys/net/ipv4/ip_forward) = 1"), 0);
+	/* A neighbour must not reach the node's loopback (CVE-2020-8558). */
+	assert_int_equal(run("for f in /proc/sys/net/ipv4/conf/*/route_localnet; do "
+			     "test $(cat $f) = 0; done"),
+			 0);
+	assert_int_equal(run("for f in /sys/class/net/cox0/brif/*/hairpin_mode; do :; done; "
+			     "bridge -d link show | grep -c 'hairpin on' | grep -qx 2"),
+			 0);
+	tear_down_pod("one");
+	assert_true(ping(&two, "10.1.0.2") != 0);
+	/* Addresses go round: the one just freed is not the next one. */
+	assert_set_up("three", &one, "10.1.0.4/24 via 10.1.0.1 fd00:1::4/64 via fd00:1::1 ");
+	tear_down_pod("three");
+	tear_down_pod("two");
+	assert_int_equal(run("! ip -o link show type veth | grep ."), 0);
+	assert_int_equal(run("test -z \"$(ls addresses)\""), 0);
+	space_end(&one);
+	space_end(&two);
+	close_plugin();
+}
+
+static void test_restart(void **state)
+{
+	struct space one, two;
+	const char *const alive[] = {"two"};
+	cox_autoerror err = COX_ERROR_INIT;
+
+	(void)state;
+	open_plugin(NULL);
+	set_range("10.1.0.0/24", NULL);
+	space_make(&one);
+	space_make(&two);
+	assert_set_up("one", &one, "10.1.0.2/24 via 10.1.0.1 ");
+	assert_set_up("two", &two, "10.1.0.3/24 via 10.1.0.1 ");
+	close_plugin();
+	/* A crash between address and link leaves an address alone. */
+	assert_int_equal(run("printf lost > addresses/10.1.0.9"), 0);
+	open_plugin(NULL);
+	set_range("10.1.0.0/24", NULL);
+	assert_int_equal(ping(&one, "10.1.0.3"), 0);
+	assert_set_up("two", &two, "10.1.0.3/24 via 10.1.0.1 ");
+	assert_int_equal(ops->reconcile(self, &no_call, alive, 1, &err), 0);
+	assert_int_equal(run("test \"$(ls addresses)\" = 10.1.0.3"), 0);
+	assert_int_equal(run("ip -o link show type veth | grep -c . | grep -qx 1"), 0);
+	/* A pod whose link was taken away is set up anew. */
+	assert_int_equal(run("nsenter -t %d -n ip link del eth0", two.pid), 0);
+	assert_set_up("two", &two, "10.1.0.2/24 via 10.1.0.1 ");
+	assert_int_equal(ping(&two, "10.1.0.1"), 0);
+	tear_down_pod("two");
+	space_end(&one);
+	space_end(&two);
+	close_plugin();
+}
+
+static void test_full(void **state)
+{
+	struct space pod;
+	cox_autobuf text = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	(void)state;
+	open_plugin(NULL);
+	set_range("10.2.0.0/30", NULL);
+	space_make(&pod);
+	assert_set_up("one", &pod, "10.2.0.2/30 via 10.2.0.1 ");
+	assert_int_equal(set_up_pod("two", pod.path, &text, &err), -1);
+	assert_string_equal(error_text(&err), "no address is free in 10.2.0.0/30");
+	assert_int_equal(run("test \"$(ls addresses)\" = 10.2.0.2"), 0);
+	tear_down_pod("one");
+	space_end(&pod);
+	close_plugin();
+}
+
+/* The world sees the node's address, a direct range the pod's. */
+static void test_masquerade(void **state)
+{
+	struct space pod, world;
+
+	(void)state;
+	open_plugin("192.168.8.0/24");
+	set_range("10.3.0.0/24", NULL);
+	space_make(&pod);
+	space_make(&world);
+	assert_set_up("one", &pod, "10.3.0.2/24 via 10.3.0.1 ");
+	assert_int_equal(run("ip link add up0 type veth peer name up1 netns %d; "
+			     "ip addr add 192.168.7.1/24 dev up0; ip link set up0 up; "
+			     "ip addr add 192.168.8.1/24 dev up0",
+			     world.pid),
+			 0);
+	assert_int_equal(run("nsenter -t %d -n sh -ec 'ip addr add 192.168.7.2/24 dev up1; "
+			     "ip addr add 192.168.8.2/24 dev up1; ip link set up1 up'",
+			     world.pid),
+			 0);
+	/* The world has no way back to the pods: only masqueraded packets return. */
+	assert_int_equal(ping(&pod, "192.168.7.2"), 0);
+	assert_true(ping(&pod, "192.168.8.2") != 0);
+	assert_int_equal(
+		run("nsenter -t %d -n ip route add 10.3.0.0/24 via 192.168.8.1", world.pid), 0);
+	assert_int_equal(ping(&pod, "192.168.8.2"), 0);
+	tear_down_pod("one");
+	assert_int_equal(run("ip link del up0"), 0);
+	space_end(&pod);
+	space_end(&world);
+	close_plugin();
+}
+
+/* Each test begins with a node without a bridge. */
+static int clean_node(void **state)
+{
+	(void)state;
+	run("ip link del cox0 2>/dev/null || true; rm -rf addresses");
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_refusals, clean_node),
+					   cmocka_unit_test_setup(test_pods, clean_node),
+					   cmocka_unit_test_setup(test_restart, clean_node),
+					   cmocka_unit_test_setup(test_full, clean_node),
+					   cmocka_unit_test_setup(test_masquerade, clean_node)};
+	const char *base = getenv("TMPDIR");
+	int failed;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNET) != 0 || access("/bin/busybox", X_OK) != 0) {
+		printf("1..0 # SKIP needs root, network namespaces and busybox-static\n");
+		return 77;
+	}
+	snprintf(directory, sizeof(directory), "%s/cox-network-XXXXXX", base ? base : "/tmp");
+	if (!mkdtemp(directory)) {
+		perror(directory);
+		return 99;
+	}
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	run("rm -rf '%s'", directory);
+	return failed ? 1 : 0;
+}
