@@ -16,9 +16,13 @@
  *  7  store  queue_lock           the committer's queues
  *  8  store  shard->lock (forms)  one part of the form cache
  *  9  base   shard->lock (intern) one part of the names
- * 10  host   plugin->series_lock  the metrics that one plugin has made
- * 11  base   metrics.lock         the list of series
- * 12  base   ring.lock (log)      last of all
+ * 10  net    server->mutex        connections; `gone` is called under it
+ * 11  net    tls_mutex            a server's certificates
+ * 12  net    loop->mutex          the streams of one loop; no callback under it
+ * 13  base   workers->mutex       the queues of a pool
+ * 14  host   plugin->series_lock  the metrics that one plugin has made
+ * 15  base   metrics.lock         the list of series
+ * 16  base   ring.lock (log)      last of all
  *
  * 1 and 2 are never taken twice by one thread for the same plugin: host_enter
  * ends the process rather than wait for itself.
