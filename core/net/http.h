@@ -162,8 +162,9 @@ struct http_stream;
  */
 struct http_stream_callbacks {
 	/*
-	 * After http_stream_wake or a refused write, once all that was queued
-	 * has left: the time to write more.
+	 * After http_stream_wake, and each time all that was queued has left
+	 * (the head too): the time to write more. It is not called while
+	 * something waits, so that the client's pace is the writer's.
 	 */
 	void (*writable)(struct http_stream *stream, void *context);
 	/* Bytes of the client, of an upgraded connection only. */
@@ -178,8 +179,10 @@ struct http_stream_callbacks {
 /*
  * Takes the connection over: the status line and headers of `head` leave at
  * once (its body is ignored), then what is written, as chunks, or raw after
- * status 101. The caller holds one reference until http_stream_release; the
- * callbacks may come before this returns. The request and its arena are gone.
+ * status 101. The request and its arena are gone. There is one reference for
+ * the caller to give back with http_stream_release. The callbacks may come
+ * before this returns, `closed` too: where `closed` releases, the opener must
+ * not use what is returned here, or the two count who is the last.
  */
 struct http_stream *http_stream_open(struct http_request *request, const struct http_response *head,
 				     const struct http_stream_callbacks *callbacks, void *context);

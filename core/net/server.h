@@ -43,7 +43,7 @@ struct http_config {
 	uint64_t head_time;	 /* ns, handshake included [10 s] */
 	uint64_t body_time;	 /* ns, and 1 s more every 100 KB [30 s] */
 	uint64_t body_bytes;	 /* [3 MiB] */
-	uint64_t body_total; /* bytes of all bodies at a time; more is 429 [192 MiB] */
+	uint64_t body_total;	 /* bytes of all bodies at a time; more is 429 [192 MiB] */
 	uint64_t idle_time;	 /* ns between requests [3 min] */
 	uint64_t request_time;	 /* ns until http_request.deadline [60 s] */
 	size_t stream_queue;	 /* bytes that wait in one stream [1 MiB] */

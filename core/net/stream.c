@@ -200,8 +200,6 @@ static int write_node(struct stream *stream, const struct http_piece *piece, siz
 		atomic_fetch_add(&stream->queued, piece->size);
 		make_ready(stream);
 		node = NULL;
-	} else {
-		stream->woken = true; /* told when there is room again */
 	}
 	pthread_mutex_unlock(&stream->loop->mutex);
 	if (!node)
@@ -405,6 +403,7 @@ static int flush(struct stream *stream)
 			return 0;
 		consume(stream, (size_t)size);
 		turn += (size_t)size;
+		stream->owes_writable |= !stream->outgoing.first;
 	}
 	if (stream->outgoing.first) {
 		cox_lock_scope(&stream->loop->mutex);
@@ -557,7 +556,7 @@ static int take_input(struct stream *stream)
 
 /* The loop */
 
-/* The writable callback is owed after a wake and after a refused write. */
+/* The writable callback is owed after a wake and whenever the queue has emptied. */
 static void tell_writable(struct stream *stream)
 {
 	if (!stream->owes_writable || stream->outgoing.first)

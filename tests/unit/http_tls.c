@@ -93,7 +93,7 @@ static void handle(struct http_request *request)
 
 	if (strcmp(first, "blast") == 0) {
 		blast.left = BLAST;
-		http_stream_wake(http_stream_open(request, &head, &blasts, &blast));
+		http_stream_open(request, &head, &blasts, &blast);
 	} else if (strcmp(first, "up") == 0) {
 		head = (struct http_response){
 			.status = 101, .headers = &upgrade, .header_count = 1};
