@@ -3,10 +3,12 @@
  * One executable, many names. This file is the only one that knows all the
  * rooms of the top floor: it lists their personalities.
  */
+#include "apiserver/personality.h"
 #include "controller/manager.h"
 #include "daemon.h"
 
 static const struct personality *const personalities[] = {
+	&apiserver_personality,
 	&controller_manager_personality,
 	NULL, /* ends the list */
 };

@@ -1,8 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 
-core_libcoxcore_la_SOURCES += %D%/flags.c %D%/flags.h
 core_libcoxcore_la_SOURCES += \
+	%D%/admission.c %D%/admission.h \
+	%D%/allocate.c %D%/allocate.h \
+	%D%/binding.c %D%/binding.h \
+	%D%/body.c %D%/body.h \
+	%D%/call.c %D%/call.h \
+	%D%/chains.c %D%/chains.h \
+	%D%/collections.c %D%/collections.h \
+	%D%/components.c %D%/components.h \
+	%D%/convert.c %D%/convert.h \
+	%D%/credentials.c %D%/credentials.h \
+	%D%/delete.c %D%/delete.h \
+	%D%/discovery.c %D%/discovery.h \
+	%D%/dispatch.c %D%/dispatch.h \
+	%D%/endpoints.c %D%/endpoints.h \
+	%D%/feed.c %D%/feed.h \
+	%D%/flags.c %D%/flags.h \
+	%D%/handle.c %D%/handle.h \
+	%D%/initial.c %D%/initial.h \
+	%D%/liststream.c %D%/liststream.h \
+	%D%/local.c %D%/local.h \
+	%D%/metadata.c %D%/metadata.h \
 	%D%/negotiate.c %D%/negotiate.h \
+	%D%/openapi.h \
 	%D%/options.c %D%/options.h \
+	%D%/personality.c %D%/personality.h \
+	%D%/portmap.c %D%/portmap.h \
+	%D%/qos.c %D%/qos.h \
+	%D%/read.c %D%/read.h \
 	%D%/route.c %D%/route.h \
-	%D%/status.c %D%/status.h
+	%D%/scale.c %D%/scale.h \
+	%D%/select.c %D%/select.h \
+	%D%/server.c %D%/server.h \
+	%D%/serving.c %D%/serving.h \
+	%D%/shape.c %D%/shape.h \
+	%D%/status.c %D%/status.h \
+	%D%/strategies.c \
+	%D%/strategy.h \
+	%D%/subresource.c %D%/subresource.h \
+	%D%/table.c %D%/table.h \
+	%D%/token.c %D%/token.h \
+	%D%/virtual.c %D%/virtual.h \
+	%D%/watch.c %D%/watch.h \
+	%D%/write.c %D%/write.h \
+	%D%/writeops.c
