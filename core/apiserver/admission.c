@@ -64,7 +64,7 @@ int admission_add(struct admission *chain, struct host_plugin *opened, struct cl
 	plugin->plugin = opened;
 	plugin->ops = host_ops(opened);
 	plugin->client = client;
-	cluster_init(&plugin->cluster, client, informers, recorder);
+	cluster_init(&plugin->cluster, client, informers, recorder, NULL);
 	if (plugin->ops->setup) {
 		host_call_scope(opened);
 		status = plugin->ops->setup(host_self(opened), &plugin->cluster.table, err);

@@ -153,8 +153,8 @@ static int plan_named(struct daemon *daemon, struct chain_plan *plan, enum chain
 }
 
 /* What runs when nobody says --admission-control. */
-static char *default_admission[] = {"NamespaceLifecycle", "LimitRanger", "ServiceAccount",
-				    "ResourceQuota"};
+static char *default_admission[] = {(char *)"NamespaceLifecycle", (char *)"LimitRanger",
+				    (char *)"ServiceAccount", (char *)"ResourceQuota"};
 
 static int plan_admission(struct daemon *daemon, const struct apiserver_config *config,
 			  struct chain_plan *plan, struct cox_error *err)

@@ -258,16 +258,21 @@ static void stop(struct daemon *daemon)
 	initial_stop(api->initial);
 	serving_stop(api->serving);
 	apiserver_swap_chains(server, NULL);
-	recorder_free(server->recorder);
-	informers_free(server->informers);
-	client_free(server->client);
+	if (server->recorder)
+		recorder_free(server->recorder);
+	if (server->informers)
+		informers_free(server->informers);
+	if (server->client)
+		client_free(server->client);
 	if (api->store_runs)
 		store_stop(server->store);
-	workers_close(server->workers);
+	if (server->workers)
+		workers_close(server->workers);
 	watch_hub_free(server->watches);
 	store_forms_free(server->forms);
 	collections_free(server);
-	store_free(server->store);
+	if (server->store)
+		store_free(server->store);
 	chain_plan_free(api->plan);
 	host_close(api->storage);
 	allocators_free(server->allocators);

@@ -129,10 +129,10 @@ static int check_threads_and_flags(const struct library *library, const struct c
 			      "thread model %u; known are 1 (serial), 2 (per instance) and 3 "
 			      "(parallel)",
 			      plugin->thread_model);
-	if (plugin->flags & ~COX_EXCLUSIVE)
+	if (plugin->flags & ~(COX_EXCLUSIVE | COX_FAST))
 		return refuse(err, library,
 			      "plugin flags 0x%x are not known to this %s; upgrade %s",
-			      plugin->flags & ~COX_EXCLUSIVE, program, program);
+			      plugin->flags & ~(COX_EXCLUSIVE | COX_FAST), program, program);
 	return 0;
 }
 
