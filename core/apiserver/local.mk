@@ -9,7 +9,6 @@ core_libcoxcore_la_SOURCES += \
 	%D%/chains.c %D%/chains.h \
 	%D%/collections.c %D%/collections.h \
 	%D%/components.c %D%/components.h \
-	%D%/convert.c %D%/convert.h \
 	%D%/credentials.c %D%/credentials.h \
 	%D%/delete.c %D%/delete.h \
 	%D%/discovery.c %D%/discovery.h \
@@ -27,7 +26,6 @@ core_libcoxcore_la_SOURCES += \
 	%D%/options.c %D%/options.h \
 	%D%/personality.c %D%/personality.h \
 	%D%/portmap.c %D%/portmap.h \
-	%D%/qos.c %D%/qos.h \
 	%D%/read.c %D%/read.h \
 	%D%/route.c %D%/route.h \
 	%D%/scale.c %D%/scale.h \

@@ -2,9 +2,9 @@
 /* Forms of objects; see the header. */
 #include "apiserver/shape.h"
 
-#include "apiserver/convert.h"
 #include "apiserver/table.h"
 #include "base/clock.h"
+#include "machinery/convert.h"
 #include "machinery/encode.h"
 #include "machinery/json.h"
 
@@ -21,10 +21,12 @@ bool shape_is_canonical(const struct shape *shape)
 static struct value *read_object(const struct shape *shape, struct arena *arena,
 				 struct cox_bytes json, struct cox_error *err)
 {
+	const struct api_resource *resource = shape->resource;
 	struct value *object = json_parse(arena, json.data, json.size, NULL, err);
 
-	if (object)
-		convert_from_stored(shape->resource, arena, object);
+	if (!object || schema_convert(resource->server->schema, resource->stored_row, resource->row,
+				      arena, object, err) != 0)
+		return NULL;
 	return object;
 }
 
@@ -196,13 +198,14 @@ static int table_frame(const struct shape *shape, const char *type, struct cox_b
 		       struct cox_buf *out, struct cox_error *err)
 {
 	cox_autoarena arena = ARENA_INIT;
-	struct value *object = json_parse(&arena, json.data, json.size, NULL, err);
 	cox_autobuf metadata = COX_BUF_INIT;
+	bool bookmark = strcmp(type, "BOOKMARK") == 0;
+	struct value *object = bookmark ? json_parse(&arena, json.data, json.size, NULL, err)
+					: read_object(shape, &arena, json, err);
 
 	if (!object)
 		return -1;
-	if (strcmp(type, "BOOKMARK") != 0) {
-		convert_from_stored(shape->resource, &arena, object);
+	if (!bookmark) {
 		write_table(shape, &arena, object, out);
 		return 0;
 	}

@@ -7,24 +7,11 @@
 
 #include "apiserver/allocate.h"
 #include "apiserver/metadata.h"
-#include "apiserver/qos.h"
 #include "apiserver/write.h"
 
 #include <string.h>
 
 /* Pods */
-
-static int pod_prepare_create(struct write *write, struct value *pod, struct cox_error *err)
-{
-	struct arena *arena = write->call->arena;
-	struct value *status = value_object(arena);
-
-	(void)err;
-	value_set_text(arena, status, "phase", "Pending");
-	value_set_text(arena, status, "qosClass", qos_class_name(pod));
-	value_set(arena, pod, "status", status);
-	return 0;
-}
 
 static int pod_prepare_update(struct write *write, struct value *pod, const struct value *old,
 			      struct cox_error *err)
@@ -59,24 +46,6 @@ static int64_t pod_grace_seconds(const struct value *pod, const struct delete_op
 
 /* Namespaces */
 
-static int namespace_prepare_create(struct write *write, struct value *object,
-				    struct cox_error *err)
-{
-	struct arena *arena = write->call->arena;
-	struct value *status = value_object(arena);
-	struct value *spec = value_make_object(arena, object, "spec");
-	struct value *finalizers = value_make_array(arena, spec, "finalizers");
-
-	(void)err;
-	value_set_text(arena, status, "phase", "Active");
-	value_set(arena, object, "status", status);
-	for (uint32_t i = 0; i < finalizers->count; i++)
-		if (value_string_is(value_at(finalizers, i), "kubernetes"))
-			return 0;
-	value_push(arena, finalizers, value_string(arena, "kubernetes"));
-	return 0;
-}
-
 /* Only the subresource finalize changes spec.finalizers. */
 static int namespace_prepare_update(struct write *write, struct value *object,
 				    const struct value *old, struct cox_error *err)
@@ -109,42 +78,13 @@ static bool namespace_waits(const struct value *object)
 	return value_is(finalizers, VALUE_ARRAY) && finalizers->count > 0;
 }
 
-/* Volumes and claims */
-
-static int phase_pending(struct write *write, struct value *object, struct cox_error *err)
-{
-	struct arena *arena = write->call->arena;
-	struct value *status = value_object(arena);
-
-	(void)err;
-	value_set_text(arena, status, "phase", "Pending");
-	value_set(arena, object, "status", status);
-	return 0;
-}
-
-/* Replication controllers */
-
-static int replication_prepare_create(struct write *write, struct value *object,
-				      struct cox_error *err)
-{
-	struct arena *arena = write->call->arena;
-	struct value *status = value_object(arena);
-
-	(void)err;
-	value_set_int(arena, status, "replicas", 0);
-	value_set(arena, object, "status", status);
-	return 0;
-}
-
 static const struct strategy strategies[] = {
 	{.group = "",
 	 .resource = "pods",
-	 .prepare_create = pod_prepare_create,
 	 .prepare_update = pod_prepare_update,
 	 .grace_seconds = pod_grace_seconds},
 	{.group = "",
 	 .resource = "namespaces",
-	 .prepare_create = namespace_prepare_create,
 	 .prepare_update = namespace_prepare_update,
 	 .begin_delete = namespace_begin_delete,
 	 .waits = namespace_waits},
@@ -155,11 +95,6 @@ static const struct strategy strategies[] = {
 	 .allocate = allocate_service,
 	 .committed = allocate_committed,
 	 .refused = allocate_refused},
-	{.group = "", .resource = "persistentvolumes", .prepare_create = phase_pending},
-	{.group = "", .resource = "persistentvolumeclaims", .prepare_create = phase_pending},
-	{.group = "",
-	 .resource = "replicationcontrollers",
-	 .prepare_create = replication_prepare_create},
 };
 
 static const struct strategy plain = {.group = ""};

@@ -7,6 +7,9 @@
 #include "apiserver/read.h"
 #include "apiserver/status.h"
 #include "apiserver/strategy.h"
+#include "base/clock.h"
+#include "machinery/create.h"
+#include "machinery/decode.h"
 #include "machinery/encode.h"
 #include "machinery/json.h"
 #include "machinery/validate.h"
@@ -331,7 +334,10 @@ static int load_current(struct write *write, struct cox_error *err)
 	}
 	json = store_entry_json(write->current);
 	write->old = json_parse(write->call->arena, json.data, json.size, NULL, err);
-	return write->old ? 0 : -1;
+	/* In the same form as what comes in: absent and empty are one. */
+	return write->old ? schema_decode(write->call->server->schema, resource->stored_type,
+					  write->call->arena, write->old, NULL, err)
+			  : -1;
 }
 
 static int check_version(struct write *write, struct cox_error *err)
@@ -398,10 +404,13 @@ static int prepare(struct write *write, struct cox_error *err)
 {
 	const struct strategy *strategy = write->resource->strategy;
 
-	if (write->operation == WRITE_CREATE)
+	if (write->operation == WRITE_CREATE) {
+		schema_prepare_create(write->call->server->schema, write->resource->stored_row,
+				      write->call->arena, write->object, clock_realtime());
 		return strategy->prepare_create
 			       ? strategy->prepare_create(write, write->object, err)
 			       : 0;
+	}
 	if (strategy->prepare_update &&
 	    strategy->prepare_update(write, write->object, write->old, err) != 0)
 		return -1;

@@ -3,11 +3,11 @@
 #include "apiserver/write.h"
 
 #include "apiserver/body.h"
-#include "apiserver/convert.h"
 #include "apiserver/handle.h"
 #include "apiserver/metadata.h"
 #include "apiserver/read.h"
 #include "apiserver/status.h"
+#include "machinery/convert.h"
 #include "machinery/jsonpatch.h"
 #include "machinery/mergepatch.h"
 #include "machinery/strategic.h"
@@ -38,13 +38,19 @@ static int take_version(struct write *write, struct value *object, struct cox_er
 	return 0;
 }
 
-/* A fresh copy of the body, in the stored version. */
-static struct value *body_copy(struct write *write)
+static int to_stored(struct write *write, struct value *object, struct cox_error *err)
 {
-	struct value *object = value_copy(write->call->arena, write->job);
+	const struct api_resource *resource = write->resource;
 
-	convert_to_stored(write->resource, write->call->arena, object);
-	return object;
+	return schema_convert(write->call->server->schema, resource->row, resource->stored_row,
+			      write->call->arena, object, err);
+}
+
+/* A fresh copy of the body, in the stored version. */
+static int take_body(struct write *write, struct cox_error *err)
+{
+	write->object = value_copy(write->call->arena, write->job);
+	return to_stored(write, write->object, err);
 }
 
 /* create */
@@ -53,8 +59,8 @@ static int make_created(struct write *write, struct cox_error *err)
 {
 	struct api_call *call = write->call;
 
-	write->object = body_copy(write);
-	if (metadata_match_route(call, write->object, true, err) != 0)
+	if (take_body(write, err) != 0 ||
+	    metadata_match_route(call, write->object, true, err) != 0)
 		return -1;
 	write->generated_name =
 		!*value_get_text(value_get(write->object, "metadata"), "name");
@@ -88,8 +94,8 @@ void write_create(struct api_call *call)
 
 static int make_updated(struct write *write, struct cox_error *err)
 {
-	write->object = body_copy(write);
-	if (metadata_match_route(write->call, write->object, false, err) != 0 ||
+	if (take_body(write, err) != 0 ||
+	    metadata_match_route(write->call, write->object, false, err) != 0 ||
 	    take_version(write, write->object, err) != 0)
 		return -1;
 	write->retry = write->wanted_version == 0;
@@ -187,8 +193,9 @@ static int make_patched(struct write *write, struct cox_error *err)
 	uint64_t before, after;
 	struct value *patched;
 
-	convert_from_stored(write->resource, call->arena, target);
-	if (version_parse(value_get_text(value_get(target, "metadata"), "resourceVersion"), &before,
+	if (schema_convert(call->server->schema, write->resource->stored_row,
+			   write->resource->row, call->arena, target, err) != 0 ||
+	    version_parse(value_get_text(value_get(target, "metadata"), "resourceVersion"), &before,
 			  err) != 0)
 		return -1;
 	patched = apply_patch(write, target, err);
@@ -199,9 +206,9 @@ static int make_patched(struct write *write, struct cox_error *err)
 		       write->attempts > 1 ? VALIDATION_IGNORE : write->options.validation,
 		       err) != 0)
 		return -1;
-	convert_to_stored(write->resource, call->arena, patched);
 	write->object = patched;
-	if (metadata_match_route(call, patched, false, err) != 0 ||
+	if (to_stored(write, patched, err) != 0 ||
+	    metadata_match_route(call, patched, false, err) != 0 ||
 	    version_parse(value_get_text(value_get(patched, "metadata"), "resourceVersion"), &after,
 			  err) != 0)
 		return -1;
