@@ -26,6 +26,13 @@ core_libcoxcore_la_SOURCES += \
 	%D%/options.c %D%/options.h \
 	%D%/personality.c %D%/personality.h \
 	%D%/portmap.c %D%/portmap.h \
+	%D%/printers.c %D%/printers.h \
+	%D%/printers_event.c \
+	%D%/printers_network.c \
+	%D%/printers_node.c \
+	%D%/printers_plain.c \
+	%D%/printers_pod.c \
+	%D%/printers_storage.c \
 	%D%/read.c %D%/read.h \
 	%D%/route.c %D%/route.h \
 	%D%/scale.c %D%/scale.h \
