@@ -23,8 +23,9 @@ enum { POLLS = 256 };
 
 static void cut(struct connection *connection)
 {
-	shutdown(connection->fd, SHUT_RDWR);
+	/* counted first: whoever sees the end sees it counted */
 	atomic_fetch_add(&connection->server->cut, 1);
+	shutdown(connection->fd, SHUT_RDWR);
 }
 
 /* Bytes received on the connection so far; 0 if unknown (unix sockets). */
