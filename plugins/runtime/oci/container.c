@@ -430,8 +430,8 @@ static void signal_unit(struct oci *oci, struct oci_unit *unit, int number)
 		syscall(SYS_pidfd_send_signal, unit->init.fd, number, NULL, 0);
 }
 
-int oci_stop_unit(struct oci *oci, const struct cox_call *call, struct oci_unit *unit,
-		  uint64_t grace_ns, struct cox_error *err)
+static int stop_processes(struct oci *oci, const struct cox_call *call, struct oci_unit *unit,
+			  uint64_t grace_ns, struct cox_error *err)
 {
 	if (unit->init.pid <= 0 || oci_wait_exit(oci, NULL, unit, 0))
 		return 0;
@@ -450,6 +450,15 @@ int oci_stop_unit(struct oci *oci, const struct cox_call *call, struct oci_unit 
 		return 0;
 	return oci->host->fail(err, COX_REASON_TIMEOUT, "%s \"%s\" does not end after SIGKILL",
 			       unit->sandbox ? "sandbox" : "container", unit->id);
+}
+
+int oci_stop_unit(struct oci *oci, const struct cox_call *call, struct oci_unit *unit,
+		  uint64_t grace_ns, struct cox_error *err)
+{
+	if (stop_processes(oci, call, unit, grace_ns, err) != 0)
+		return -1;
+	oci_end_group(oci, unit);
+	return 0;
 }
 
 int oci_container_stop(void *self, const struct cox_call *call, const char *id, uint64_t grace_ns,

@@ -250,6 +250,7 @@ void oci_refresh(struct oci *oci, struct oci_unit *unit);
 void oci_follow(struct oci *oci, struct oci_unit *unit);
 bool oci_wait_exit(struct oci *oci, const struct cox_call *call, struct oci_unit *unit,
 		   uint64_t nanoseconds);
+void oci_end_group(struct oci *oci, const struct oci_unit *unit);
 void oci_event(struct oci *oci, const struct oci_unit *unit, uint32_t type);
 int oci_start_monitor(struct oci *oci, struct cox_error *err);
 void oci_stop_monitor(struct oci *oci);

@@ -330,6 +330,16 @@ void oci_watch_cancel(void *self, void *handle)
 		}
 }
 
+/*
+ * Without a PID namespace of its own a container's end is not the end of what
+ * it started: that is ended here.
+ */
+void oci_end_group(struct oci *oci, const struct oci_unit *unit)
+{
+	if (!unit->sandbox && unit->pid_mode != COX_NAMESPACE_CONTAINER)
+		oci_cgroup_kill(oci, unit->cgroup);
+}
+
 /* Looks at every unit: an event says only that some process has ended. */
 static void look_around(struct oci *oci)
 {
@@ -349,8 +359,10 @@ static void look_around(struct oci *oci)
 		cox_vec_push(&ended, unit);
 	}
 	pthread_mutex_unlock(&oci->lock);
-	for (size_t i = 0; i < ended.count; i++)
+	for (size_t i = 0; i < ended.count; i++) {
+		oci_end_group(oci, ended.items[i]);
 		oci_event(oci, ended.items[i], COX_CONTAINER_EVENT_STOPPED);
+	}
 	oci_put_units(oci, ended.items, ended.count);
 }
 

@@ -20,6 +20,7 @@
 char work_directory[256];
 const char *runtime_choice;
 struct fixture runtime;
+uint32_t pid_mode = COX_NAMESPACE_CONTAINER;
 
 static const struct cox_call no_call = {.struct_size = sizeof(no_call)};
 
@@ -95,6 +96,11 @@ void harness_begin(const char *choice)
 		exit(99);
 	}
 	images_make();
+}
+
+void harness_join(const char *directory)
+{
+	snprintf(work_directory, sizeof(work_directory), "%s", directory);
 }
 
 /* Lines of /proc/self/mountinfo that lie in our directory. */
@@ -232,6 +238,12 @@ void must_create(const char *sandbox, const char *name, const char *script, char
 	const char *const command[] = {"/bin/sh", "-c", script};
 	const struct cox_pair env[] = {{"GREETING", "hello world"}};
 	char log[64];
+	const struct cox_security security = {.struct_size = sizeof(security),
+					      .run_as_user = -1,
+					      .run_as_group = -1,
+					      .run_as_username = "",
+					      .target_id = "",
+					      .pid_mode = pid_mode};
 	struct cox_container_config config = {.struct_size = sizeof(config),
 					      .name = name,
 					      .image = "test/busybox:1",
@@ -240,7 +252,8 @@ void must_create(const char *sandbox, const char *name, const char *script, char
 					      .working_dir = "",
 					      .env = {env, 1},
 					      .log_path = log,
-					      .stop_signal = ""};
+					      .stop_signal = "",
+					      .security = &security};
 	cox_autoerror err = COX_ERROR_INIT;
 
 	snprintf(log, sizeof(log), "%s/0.log", name);

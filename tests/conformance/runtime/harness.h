@@ -27,10 +27,12 @@ struct fixture {
 extern char work_directory[256];   /* of this run */
 extern const char *runtime_choice; /* crun or runc */
 extern struct fixture runtime;
+extern uint32_t pid_mode; /* of the containers that must_create makes */
 
 /* Every path below the work directory; the texts live until the next 8 calls. */
 const char *work_path(const char *name);
 void harness_begin(const char *choice);
+void harness_join(const char *directory); /* the work of another process */
 /* Removes what is left; how many mounts, groups and processes that were. */
 int harness_end(void);
 void runtime_open(void);

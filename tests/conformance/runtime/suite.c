@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -455,6 +456,203 @@ static void test_sandbox_end(void **state)
 	assert_int_equal(runtime.ops->sandbox_stop(runtime.self, &no_call, "nobody", NULL), 0);
 }
 
+/* A pod whose containers see each other's processes. */
+static void test_shared_processes(void **state)
+{
+	char first[COX_RUNTIME_ID_SIZE], second[COX_RUNTIME_ID_SIZE];
+	cox_autobuf out = COX_BUF_INIT;
+
+	(void)state;
+	pid_mode = COX_NAMESPACE_POD;
+	must_create(sandbox, "first", "sleep 601 & exec sleep 602", first);
+	must_create(sandbox, "second", "exec sleep 603", second);
+	pid_mode = COX_NAMESPACE_CONTAINER;
+	must_start(first);
+	must_start(second);
+	assert_int_equal(
+		must_exec(second, "head -c 6 /proc/1/cmdline; ps | grep -c 'sleep 60'", &out), 0);
+	assert_memory_equal(out.data, "1:/pause", 8);
+	/* The child of the first holds its streams, and ends with it all the same. */
+	assert_int_equal(runtime.ops->container_stop(runtime.self, &no_call, first, 0, NULL), 0);
+	assert_int_equal(must_wait_exit(first), 137);
+	cox_buf_clear(&out);
+	assert_int_equal(must_exec(second, "ps | grep -v grep | grep -c 'sleep 60[12]'", &out), 1);
+	assert_string_equal(out.data, "1:0\n");
+	assert_int_equal(container_state(second), COX_CONTAINER_RUNNING);
+}
+
+struct attaching {
+	const char *id;
+	struct cox_streams streams;
+	int result;
+};
+
+static void *attach(void *context)
+{
+	struct attaching *attaching = context;
+
+	attaching->result = runtime.ops->attach(runtime.self, &no_call, attaching->id,
+						&attaching->streams, NULL);
+	return NULL;
+}
+
+static void test_attach(void **state)
+{
+	const char *const command[] = {"/bin/sh", "-c",
+				       "while read line; do echo \"out $line\"; echo \"err $line\" "
+				       ">&2; done; exit 6"};
+	struct cox_container_config config = {.struct_size = sizeof(config),
+					      .name = "attach",
+					      .image = "test/busybox:1",
+					      .image_ref = "",
+					      .command = {command, 3},
+					      .working_dir = "",
+					      .log_path = "",
+					      .stop_signal = "",
+					      .stdin_open = 1,
+					      .stdin_once = 1};
+	char id[COX_RUNTIME_ID_SIZE], text[64] = "";
+	struct attaching attaching = {.id = id};
+	int in[2], out[2], errors[2];
+	cox_autoerror err = COX_ERROR_INIT;
+	pthread_t thread;
+
+	(void)state;
+	if (runtime.ops->container_create(runtime.self, &no_call, sandbox, &config, id, &err) != 0)
+		fail_msg("%s", error_text(&err));
+	must_start(id);
+	assert_int_equal(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC) | pipe2(errors, O_CLOEXEC),
+			 0);
+	attaching.streams = (struct cox_streams){.struct_size = sizeof(attaching.streams),
+						 .stdin_fd = in[0],
+						 .stdout_fd = out[1],
+						 .stderr_fd = errors[1],
+						 .resize_fd = -1};
+	assert_int_equal(pthread_create(&thread, NULL, attach, &attaching), 0);
+	assert_int_equal(write(in[1], "one\n", 4), 4);
+	assert_int_equal(read(out[0], text, sizeof(text)), 8);
+	assert_memory_equal(text, "out one\n", 8);
+	assert_int_equal(read(errors[0], text, sizeof(text)), 8);
+	assert_memory_equal(text, "err one\n", 8);
+	/* The end of our input is the end of the container's. */
+	close(in[1]);
+	assert_int_equal(must_wait_exit(id), 6);
+	pthread_join(thread, NULL);
+	assert_int_equal(attaching.result, 0);
+	close(in[0]);
+	for (int i = 0; i < 2; i++) {
+		close(out[i]);
+		close(errors[i]);
+	}
+}
+
+static void test_memory_limit(void **state)
+{
+	char id[COX_RUNTIME_ID_SIZE];
+	const char *const command[] = {"/bin/sh", "-c", "x=a; while :; do x=$x$x; done"};
+	const struct cox_resources resources = {.struct_size = sizeof(resources),
+						.memory_limit = 16 << 20,
+						.memory_swap_limit = 16 << 20,
+						.cpuset_cpus = "",
+						.cpuset_mems = ""};
+	struct cox_container_config config = {.struct_size = sizeof(config),
+					      .name = "hungry",
+					      .image = "test/busybox:1",
+					      .image_ref = "",
+					      .command = {command, 3},
+					      .working_dir = "",
+					      .log_path = "",
+					      .stop_signal = "",
+					      .resources = &resources};
+	cox_autoerror err = COX_ERROR_INIT;
+
+	(void)state;
+	if (runtime.ops->container_create(runtime.self, &no_call, sandbox, &config, id, &err) != 0)
+		fail_msg("%s", error_text(&err));
+	must_start(id);
+	assert_int_equal(must_wait_exit(id), 137);
+	assert_string_equal(container_reason(id), "OOMKilled");
+}
+
+/* The runtime's monitor is killed: nobody knows the exit code any more. */
+static void test_monitor_killed(void **state)
+{
+	char id[COX_RUNTIME_ID_SIZE], file[256];
+	cox_autofree char *pid = NULL;
+
+	(void)state;
+	must_create(sandbox, "orphan", "exec sleep 600", id);
+	must_start(id);
+	snprintf(file, sizeof(file), "root/containers/%s/conmon.pid", id);
+	pid = read_text(work_path(file));
+	assert_true(atoi(pid) > 1);
+	kill(atoi(pid), SIGKILL);
+	assert_int_equal(runtime.ops->container_stop(runtime.self, &no_call, id, 0, NULL), 0);
+	assert_int_equal(must_wait_exit(id), 255);
+	assert_string_equal(container_reason(id), "ContainerStatusUnknown");
+}
+
+/* The life of a daemon that is killed; it says the ids and waits for its end. */
+static _Noreturn void be_victim(const char *work)
+{
+	char one[COX_RUNTIME_ID_SIZE], two[COX_RUNTIME_ID_SIZE];
+
+	harness_join(work);
+	runtime_open();
+	must_run_sandbox("victim", one);
+	must_create(one, "victim", "exec sleep 600", two);
+	must_start(two);
+	printf("%s %s\n", one, two);
+	fflush(stdout);
+	for (;;)
+		poll(NULL, 0, -1);
+}
+
+static void test_killed_daemon(void **state)
+{
+	const char *const argv[] = {"/proc/self/exe", runtime_choice, work_directory, NULL};
+	char builddir[512], one[COX_RUNTIME_ID_SIZE] = "", two[COX_RUNTIME_ID_SIZE] = "", line[512];
+	const char *const env[] = {builddir, NULL};
+	int out[2], status;
+	struct cox_spawn_fd fds[] = {{-1, 1}, {2, 2}};
+	struct cox_spawn what = {.struct_size = sizeof(what),
+				 .path = argv[0],
+				 .argv = argv,
+				 .env = env,
+				 .fds = fds,
+				 .fd_count = 2};
+	cox_autoerror err = COX_ERROR_INIT;
+	cox_autobuf text = COX_BUF_INIT;
+	int pidfd = -1;
+	FILE *file;
+
+	(void)state;
+	runtime_close();
+	snprintf(builddir, sizeof(builddir), "builddir=%s",
+		 getenv("builddir") ? getenv("builddir") : ".");
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	fds[0].from = out[1];
+	if (spawn_process(&what, &pidfd, NULL, &err) != 0)
+		fail_msg("%s", error_text(&err));
+	close(out[1]);
+	file = fdopen(out[0], "re");
+	assert_non_null(fgets(line, sizeof(line), file));
+	assert_int_equal(sscanf(line, "%127s %127s", one, two), 2);
+	assert_int_equal(spawn_signal(pidfd, SIGKILL, NULL), 0);
+	assert_int_equal(spawn_wait(pidfd, now_ns() + 10 * SECOND, &status, NULL), 0);
+	assert_int_equal(status, 137);
+	fclose(file);
+	close(pidfd);
+	runtime_open();
+	assert_int_equal(sandbox_state(one), COX_SANDBOX_READY);
+	assert_int_equal(container_state(two), COX_CONTAINER_RUNNING);
+	assert_int_equal(must_exec(two, "echo alive", &text), 0);
+	assert_string_equal(text.data, "1:alive\n");
+	assert_int_equal(runtime.ops->sandbox_remove(runtime.self, &no_call, one, NULL), 0);
+	assert_int_equal(sandbox_state(one), -1);
+	assert_int_equal(container_state(two), -1);
+}
+
 struct image_look {
 	struct cox_image_sink sink;
 	struct cox_buf text;
@@ -629,11 +827,12 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(life),	     TEST(inside),	  TEST(stop),		TEST(exec_errors),
-		TEST(exec_terminal), TEST(no_leak),	  TEST(users),		TEST(shared),
-		TEST(port_forward),  TEST(stats_and_log), TEST(recovery),	TEST(events),
-		TEST(sandbox_end),   TEST(images),	  TEST(hostile_images), TEST(pull_plain),
-		TEST(pull_tls)};
+		TEST(life),	      TEST(inside),	      TEST(stop),     TEST(exec_errors),
+		TEST(exec_terminal),  TEST(no_leak),	      TEST(users),    TEST(shared),
+		TEST(port_forward),   TEST(stats_and_log),    TEST(recovery), TEST(events),
+		TEST(sandbox_end),    TEST(shared_processes), TEST(attach),   TEST(memory_limit),
+		TEST(monitor_killed), TEST(killed_daemon),    TEST(images),   TEST(hostile_images),
+		TEST(pull_plain),     TEST(pull_tls)};
 	int failed;
 
 	if (geteuid() != 0 || access("/bin/busybox", X_OK) != 0 ||
@@ -642,6 +841,9 @@ int main(int argc, char **argv)
 		return 77;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	runtime_choice = argc > 1 ? argv[1] : "crun";
+	if (argc > 2)
+		be_victim(argv[2]);
 	harness_begin(argc > 1 ? argv[1] : "crun");
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	return harness_end() != 0 || failed ? 1 : 0;
