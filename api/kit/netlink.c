@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -57,8 +58,11 @@ int cox_netlink_open(struct cox_netlink *netlink, int protocol, int namespace_fd
 	if (namespace_fd < 0) {
 		open_here(&opening);
 	} else {
-		opening.error = pthread_create(&thread, NULL, open_there, &opening);
-		if (!opening.error)
+		int failed = pthread_create(&thread, NULL, open_there, &opening);
+
+		if (failed)
+			opening.error = failed;
+		else
 			pthread_join(thread, NULL);
 	}
 	netlink->fd = opening.fd;
@@ -162,6 +166,20 @@ static int number_messages(struct cox_netlink *netlink, struct cox_buf *messages
 	return expected;
 }
 
+static bool next_fits(const struct nlmsghdr *answer, size_t left)
+{
+	return left >= sizeof(*answer) && answer->nlmsg_len >= sizeof(*answer) &&
+	       answer->nlmsg_len <= left;
+}
+
+static struct nlmsghdr *next_answer(struct nlmsghdr *answer, size_t *left)
+{
+	size_t step = NLMSG_ALIGN(answer->nlmsg_len);
+
+	*left = step < *left ? *left - step : 0;
+	return (struct nlmsghdr *)(void *)((char *)answer + step);
+}
+
 int cox_netlink_ask(struct cox_netlink *netlink, struct cox_buf *messages, cox_netlink_taker *taker,
 		    void *context)
 {
@@ -176,18 +194,20 @@ int cox_netlink_ask(struct cox_netlink *netlink, struct cox_buf *messages, cox_n
 	while (expected > 0) {
 		struct pollfd wait = {netlink->fd, POLLIN, 0};
 		struct nlmsghdr *answer = (struct nlmsghdr *)data;
-		int left;
+		ssize_t got;
+		size_t left;
 
 		if (poll(&wait, 1, ANSWER_MS) <= 0) {
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		left = (int)recv(netlink->fd, data, sizeof(data), 0);
-		if (left < 0 && errno == EINTR)
+		got = recv(netlink->fd, data, sizeof(data), 0);
+		if (got < 0 && errno == EINTR)
 			continue;
-		if (left < 0)
+		if (got < 0)
 			return -1;
-		for (; NLMSG_OK(answer, left); answer = NLMSG_NEXT(answer, left)) {
+		left = (size_t)got;
+		for (; next_fits(answer, left); answer = next_answer(answer, &left)) {
 			/* An answer to something older, that timed out. */
 			if (answer->nlmsg_seq < first)
 				continue;

@@ -200,3 +200,9 @@ tests_unit_manager_SOURCES = %D%/manager.c tests/lib/fake_http.c tests/lib/fake_
 tests_unit_manager_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_manager_LDADD = $(UNIT_LDADD)
 endif
+
+check_PROGRAMS += tests/unit/netlink
+TESTS += tests/unit/netlink
+tests_unit_netlink_SOURCES = %D%/netlink.c
+tests_unit_netlink_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_netlink_LDADD = $(UNIT_LDADD)
