@@ -251,33 +251,38 @@ static bool is_relaxed(const struct write *write)
 	return strcmp(holder, before) == 0;
 }
 
+/* The object as it is to be stored, as the last part of the transaction. */
+static int add_object(struct write *write, const struct cox_buf *key, struct cox_error *err)
+{
+	const struct schema *schema = write->call->server->schema;
+	cox_autobuf value = COX_BUF_INIT;
+
+	schema_encode(&value, schema, write->resource->stored_type, write->object, ENCODE_STORAGE);
+	if (write_add_put(write, key->data, key->size, value.data, value.size, schema->epoch,
+			  err) != 0)
+		return -1;
+	write->puts[write->txn.put_count - 1].ttl_seconds = ttl_of(write);
+	return 0;
+}
+
+/* The object's own key is the first compare: conflicts elsewhere are others' doing. */
 static int build_txn(struct write *write, struct cox_error *err)
 {
-	const struct api_resource *resource = write->resource;
+	const struct strategy *strategy = write->resource->strategy;
 	cox_autobuf key = COX_BUF_INIT;
-	cox_autobuf value = COX_BUF_INIT;
 
 	write->txn.compare_count = write->txn.put_count = write->txn.delete_count = 0;
 	if (own_key(write, &key, err) != 0 ||
 	    write_add_compare(write, key.data, key.size,
 			      write->current ? store_entry_revision(write->current) : 0, err) != 0)
 		return -1;
-	if (write->remove) {
-		if (write_add_delete(write, key.data, key.size, err) != 0)
-			return -1;
-	} else {
-		schema_encode(&value, write->call->server->schema, resource->stored_type,
-			      write->object, ENCODE_STORAGE);
-		if (write_add_put(write, key.data, key.size, value.data, value.size,
-				  write->call->server->schema->epoch, err) != 0)
-			return -1;
-		write->puts[0].ttl_seconds = ttl_of(write);
-	}
-	if (resource->strategy->allocate && !*write->subresource &&
-	    resource->strategy->allocate(write, write->remove ? NULL : write->object, write->old,
-					 err) != 0)
+	/* What is allocated becomes part of the object. */
+	if (strategy->allocate && !*write->subresource &&
+	    strategy->allocate(write, write->remove ? NULL : write->object, write->old, err) != 0)
 		return -1;
-	return 0;
+	if (write->remove)
+		return write_add_delete(write, key.data, key.size, err);
+	return add_object(write, &key, err);
 }
 
 /* Equal but for who manages which field: nothing is written. */
