@@ -14,7 +14,7 @@
 #ifndef COXSWAIN_AUTHENTICATOR_H
 #define COXSWAIN_AUTHENTICATOR_H
 
-#include <coxswain/plugin.h>
+#include <coxswain/cluster.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -73,6 +73,13 @@ struct cox_authenticator_ops {
 					      const struct cox_authn_request *request,
 					      const struct cox_identity_sink *sink,
 					      struct cox_error *err);
+	/*
+	 * Called once between get_ready() and start(), with the cluster under
+	 * the plugin's own identity; it stays valid until stop(). Not called
+	 * where there is no cluster to ask: a plugin that cannot do without
+	 * fails in start(). Optional.
+	 */
+	int (*setup)(void *self, const struct cox_cluster *cluster, struct cox_error *err);
 };
 
 COX_STATIC_ASSERT(sizeof(struct cox_authenticator_ops) % sizeof(void *) == 0, "no tail padding");

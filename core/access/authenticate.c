@@ -29,9 +29,16 @@ struct cached_answer {
 	struct identity *identity;
 };
 
+/* Something that plugins of the chain use as long as they live. */
+struct kept {
+	void *context;
+	void (*release)(void *context);
+};
+
 struct authenticators {
 	atomic_uint references;
 	COX_VEC(struct host_plugin *) plugins;
+	COX_VEC(struct kept) kept;
 	pthread_mutex_t lock;
 	struct cached_answer cache[CACHE_SLOTS];
 };
@@ -50,6 +57,12 @@ void authenticators_add(struct authenticators *chain, struct host_plugin *plugin
 	cox_vec_push(&chain->plugins, plugin);
 }
 
+void authenticators_keep(struct authenticators *chain, void *context,
+			 void (*release)(void *context))
+{
+	cox_vec_push(&chain->kept, (struct kept){context, release});
+}
+
 struct authenticators *authenticators_ref(struct authenticators *chain)
 {
 	atomic_fetch_add_explicit(&chain->references, 1, memory_order_relaxed);
@@ -64,7 +77,10 @@ void authenticators_unref(struct authenticators *chain)
 		identity_unref(chain->cache[i].identity);
 	for (size_t i = chain->plugins.count; i-- > 0;)
 		host_close(chain->plugins.items[i]);
+	for (size_t i = chain->kept.count; i-- > 0;)
+		chain->kept.items[i].release(chain->kept.items[i].context);
 	cox_vec_free(&chain->plugins);
+	cox_vec_free(&chain->kept);
 	pthread_mutex_destroy(&chain->lock);
 	free(chain);
 }

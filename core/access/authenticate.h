@@ -16,6 +16,12 @@ struct authenticators;
 struct authenticators *authenticators_new(void);
 /* In the order of asking; takes the plugin over. Only before first use. */
 void authenticators_add(struct authenticators *chain, struct host_plugin *plugin);
+/*
+ * The chain takes over what its plugins were set up with: release(context) is
+ * called when they are closed.
+ */
+void authenticators_keep(struct authenticators *chain, void *context,
+			 void (*release)(void *context));
 struct authenticators *authenticators_ref(struct authenticators *chain);
 void authenticators_unref(struct authenticators *chain); /* the last one closes the plugins */
 

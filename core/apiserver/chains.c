@@ -5,6 +5,7 @@
 #include "apiserver/admission.h"
 #include "apiserver/local.h"
 #include "apiserver/credentials.h"
+#include "client/cluster.h"
 #include "host/host.h"
 
 #include <coxswain/kit/alloc.h>
@@ -90,10 +91,13 @@ static int plan_service_accounts(struct daemon *daemon, const struct apiserver_c
 	const struct fed_option options[] = {
 		{"key-file", keys, "service-account-key-file"},
 		{"issuer", *issuers ? issuers : CREDENTIALS_ISSUER, "service-account-issuer"},
-		{"audience", *audiences ? audiences : CREDENTIALS_ISSUER, "api-audiences"}};
+		{"audience", *audiences ? audiences : CREDENTIALS_ISSUER, "api-audiences"},
+		{"lookup", config->service_account_lookup ? "true" : "false",
+		 "service-account-lookup"}};
 
 	return plan_plugin(daemon, plan, CHAIN_AUTHENTICATOR, "serviceaccount",
-			   "service-account-key-file", options, 3, err);
+			   "service-account-key-file", options,
+			   sizeof(options) / sizeof(options[0]), err);
 }
 
 static int plan_authenticators(struct daemon *daemon, const struct apiserver_config *config,
@@ -102,6 +106,7 @@ static int plan_authenticators(struct daemon *daemon, const struct apiserver_con
 	cox_autofree char *client_ca = credentials_client_ca(config);
 	const struct fed_option ca = {"ca-file", client_ca, "client-ca-file"};
 	const struct fed_option tokens = {"file", config->token_auth_file, "token-auth-file"};
+	const struct fed_option passwords = {"file", config->basic_auth_file, "basic-auth-file"};
 
 	if (plan_plugin(daemon, plan, CHAIN_AUTHENTICATOR, "x509", "client-ca-file", &ca, 1, err) !=
 	    0)
@@ -109,6 +114,10 @@ static int plan_authenticators(struct daemon *daemon, const struct apiserver_con
 	if (*config->token_auth_file &&
 	    plan_plugin(daemon, plan, CHAIN_AUTHENTICATOR, "token", "token-auth-file", &tokens, 1,
 			err) != 0)
+		return -1;
+	if (*config->basic_auth_file &&
+	    plan_plugin(daemon, plan, CHAIN_AUTHENTICATOR, "basic", "basic-auth-file", &passwords,
+			1, err) != 0)
 		return -1;
 	return plan_service_accounts(daemon, config, plan, err);
 }
@@ -187,18 +196,54 @@ struct chain_plan *chain_plan_new(struct daemon *daemon, const struct apiserver_
 	return plan;
 }
 
-static int start_admission(struct apiserver *server, struct admission *chain,
-			   struct host_plugin *plugin, struct cox_error *err)
+/* The server as a plugin's own client: system:admission:NAME and the like. */
+static struct client *plugin_client(struct apiserver *server, enum chain_kind kind,
+				    const struct host_plugin *plugin)
 {
 	static const char *const groups[] = {"system:masters"};
 	struct client_local local = apiserver_local(server);
 	struct client_identity who = {.groups = groups, .group_count = 1};
 	cox_autobuf name = COX_BUF_INIT;
 
-	cox_buf_printf(&name, "system:admission:%s", host_name(plugin));
+	cox_buf_printf(&name, "system:%s:%s", kind_names[kind], host_name(plugin));
 	who.user = name.data;
-	return admission_add(chain, plugin, client_new_local(&local, &who), server->informers,
-			     server->recorder, err);
+	return client_new_local(&local, &who);
+}
+
+static int start_admission(struct apiserver *server, struct admission *chain,
+			   struct host_plugin *plugin, struct cox_error *err)
+{
+	return admission_add(chain, plugin, plugin_client(server, CHAIN_ADMISSION, plugin),
+			     server->informers, server->recorder, err);
+}
+
+static void free_cluster(void *context)
+{
+	struct cluster *cluster = context;
+
+	client_free(cluster->client);
+	free(cluster);
+}
+
+/* The chain has the plugin already and closes it, whatever comes of this. */
+static int start_authenticator(struct apiserver *server, struct authenticators *chain,
+			       struct host_plugin *plugin, struct cox_error *err)
+{
+	const struct cox_authenticator_ops *ops = host_ops(plugin);
+	int status = 0;
+
+	if (ops->setup) {
+		struct cluster *cluster = cox_new(struct cluster);
+
+		cluster_init(cluster, plugin_client(server, CHAIN_AUTHENTICATOR, plugin),
+			     server->informers, server->recorder, NULL);
+		authenticators_keep(chain, cluster, free_cluster);
+		host_call_scope(plugin);
+		status = ops->setup(host_self(plugin), &cluster->table, err);
+	}
+	if (status != 0)
+		return host_op_failed(plugin, "setup", err);
+	return host_start(plugin, err);
 }
 
 struct api_chains *chain_plan_start(struct chain_plan *plan, struct apiserver *server,
@@ -218,7 +263,7 @@ struct api_chains *chain_plan_start(struct chain_plan *plan, struct apiserver *s
 		switch (plan->plugins.items[i].kind) {
 		case CHAIN_AUTHENTICATOR:
 			authenticators_add(chains->authenticators, plugin);
-			if (host_start(plugin, err) != 0)
+			if (start_authenticator(server, chains->authenticators, plugin, err) != 0)
 				goto fail;
 			break;
 		case CHAIN_AUTHORIZER:

@@ -98,7 +98,7 @@ const struct flag apiserver_flags[] = {
 	      service_account_max_token_expiration,
 	      "0s",
 	      "Longest life of a requested token; 0s: no limit"),
-	ENTRY(BOOL, "service-account-lookup", service_account_lookup, "false",
+	ENTRY(BOOL, "service-account-lookup", service_account_lookup, "true",
 	      "Also look tokens up in the store"),
 	ENTRY(STRING, "requestheader-client-ca-file", requestheader_client_ca_file, NULL,
 	      "File with the CA of front proxies"),

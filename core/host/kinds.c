@@ -31,7 +31,10 @@ static const struct host_op storage_ops[] = {
 };
 static const char *const storage_known[] = {"memory", "leveldb", "etcd", NULL};
 
-static const struct host_op authenticator_ops[] = {REQUIRED(authenticator, authenticate)};
+static const struct host_op authenticator_ops[] = {
+	REQUIRED(authenticator, authenticate),
+	OPTIONAL(authenticator, setup),
+};
 static const char *const authenticator_known[] = {"x509",      "token",	  "basic", "serviceaccount",
 						  "bootstrap", "webhook", NULL};
 
