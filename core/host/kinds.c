@@ -13,6 +13,7 @@
 #include <coxswain/kit/buf.h>
 #include <coxswain/network.h>
 #include <coxswain/runtime.h>
+#include <coxswain/scheduler.h>
 #include <coxswain/storage.h>
 #include <pthread.h>
 #include <string.h>
@@ -89,6 +90,21 @@ static const struct host_op runtime_ops[] = {
 };
 static const char *const runtime_known[] = {"oci", "docker", "cri", "hollow", NULL};
 
+static const struct host_op scheduler_ops[] = {
+	REQUIRED(scheduler, part),	  OPTIONAL(scheduler, setup),
+	OPTIONAL(scheduler, use),	  OPTIONAL(scheduler, order),
+	OPTIONAL(scheduler, pre_enqueue), OPTIONAL(scheduler, hint),
+	OPTIONAL(scheduler, pre_filter),  OPTIONAL(scheduler, add_pod),
+	OPTIONAL(scheduler, remove_pod),  OPTIONAL(scheduler, filter),
+	OPTIONAL(scheduler, post_filter), OPTIONAL(scheduler, pre_score),
+	OPTIONAL(scheduler, score),	  OPTIONAL(scheduler, normalize),
+	OPTIONAL(scheduler, reserve),	  OPTIONAL(scheduler, unreserve),
+	OPTIONAL(scheduler, permit),	  OPTIONAL(scheduler, pre_bind),
+	OPTIONAL(scheduler, bind),	  OPTIONAL(scheduler, post_bind),
+	OPTIONAL(scheduler, finish),
+};
+static const char *const scheduler_known[] = {"default", "packed", NULL};
+
 #define KIND(kind, abi)                                                                            \
 	{                                                                                          \
 #kind, abi, sizeof(struct cox_##kind##_ops), kind##_ops,                           \
@@ -102,6 +118,7 @@ static const char *const runtime_known[] = {"oci", "docker", "cri", "hollow", NU
 ALL_LISTED(controller);
 ALL_LISTED(network);
 ALL_LISTED(runtime);
+ALL_LISTED(scheduler);
 ALL_LISTED(storage);
 ALL_LISTED(authenticator);
 ALL_LISTED(authorizer);
@@ -112,6 +129,7 @@ static const struct host_kind kinds[] = {
 	KIND(controller, COX_CONTROLLER_OPS_ABI),
 	KIND(network, COX_NETWORK_OPS_ABI),
 	KIND(runtime, COX_RUNTIME_OPS_ABI),
+	KIND(scheduler, COX_SCHEDULER_OPS_ABI),
 	KIND(storage, COX_STORAGE_OPS_ABI),
 };
 
