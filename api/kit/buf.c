@@ -35,6 +35,7 @@ char *cox_buf_reserve(struct cox_buf *buf, size_t more)
 			capacity = needed;
 		buf->data = cox_realloc(buf->data, capacity);
 		buf->capacity = capacity;
+		buf->data[buf->size] = '\0';
 	}
 	return buf->data + buf->size;
 }

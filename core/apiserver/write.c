@@ -384,25 +384,76 @@ static bool is_kept_by_status(const char *key)
 	       strcmp(key, "kind") != 0 && strcmp(key, "apiVersion") != 0;
 }
 
-/*
- * A write of the object leaves the status alone, one of the status everything
- * else but the metadata.
- */
+/* Only one member of the spec is taken over from what was sent. */
+static void take_member(struct write *write, const char *member)
+{
+	struct arena *arena = write->call->arena;
+	struct value *sent = value_get(value_get(write->object, "spec"), member);
+	struct value *spec;
+
+	write->object = value_copy(arena, write->old);
+	spec = value_make_object(arena, write->object, "spec");
+	if (sent)
+		value_set(arena, spec, member, sent);
+	else
+		value_remove(spec, member);
+}
+
+static struct value *container_named(const struct value *list, const char *name)
+{
+	for (size_t i = 0; value_at(list, i); i++)
+		if (value_string_is(value_get(value_at(list, i), "name"), name))
+			return value_at(list, i);
+	return NULL;
+}
+
+/* Only the resources of containers that were there before. */
+static void take_resources(struct write *write)
+{
+	struct arena *arena = write->call->arena;
+	const struct value *sent = value_path(write->object, "spec.containers");
+	struct value *kept;
+
+	write->object = value_copy(arena, write->old);
+	kept = value_path(write->object, "spec.containers");
+	for (size_t i = 0; value_at(kept, i); i++) {
+		struct value *container = value_at(kept, i);
+		struct value *other = container_named(sent, value_get_text(container, "name"));
+		struct value *resources = value_get(other, "resources");
+
+		if (resources)
+			value_set(arena, container, "resources", resources);
+	}
+}
+
+/* A write of the status takes over that and the metadata. */
+static void take_status(struct write *write)
+{
+	const struct value *object = write->object;
+
+	for (uint32_t i = object->count; i-- > 0;)
+		if (is_kept_by_status(object->object.members[i].key))
+			restore(write, object->object.members[i].key);
+	for (uint32_t i = 0; i < write->old->count; i++)
+		if (is_kept_by_status(write->old->object.members[i].key))
+			restore(write, write->old->object.members[i].key);
+}
+
+/* Each way to an object writes its part of it; the status has one of its own. */
 static void reset_parts(struct write *write)
 {
-	if (strcmp(write->subresource, "status") == 0) {
-		const struct value *object = write->object;
+	const char *subresource = write->subresource;
 
-		for (uint32_t i = object->count; i-- > 0;)
-			if (is_kept_by_status(object->object.members[i].key))
-				restore(write, object->object.members[i].key);
-		for (uint32_t i = 0; i < write->old->count; i++)
-			if (is_kept_by_status(write->old->object.members[i].key))
-				restore(write, write->old->object.members[i].key);
-	} else if (!*write->subresource &&
-		   (write->resource->row->flags & SCHEMA_STATUS_DROPPED)) {
+	if (!*subresource && (write->resource->row->flags & SCHEMA_STATUS_DROPPED))
 		restore(write, "status");
-	}
+	else if (strcmp(subresource, "status") == 0)
+		take_status(write);
+	else if (strcmp(subresource, "finalize") == 0)
+		take_member(write, "finalizers");
+	else if (strcmp(subresource, "ephemeralcontainers") == 0)
+		take_member(write, "ephemeralContainers");
+	else if (strcmp(subresource, "resize") == 0)
+		take_resources(write);
 }
 
 static int prepare(struct write *write, struct cox_error *err)

@@ -206,3 +206,9 @@ TESTS += tests/unit/netlink
 tests_unit_netlink_SOURCES = %D%/netlink.c
 tests_unit_netlink_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_netlink_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/api_request
+TESTS += tests/unit/api_request
+tests_unit_api_request_SOURCES = %D%/api_request.c
+tests_unit_api_request_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_api_request_LDADD = $(UNIT_LDADD)
