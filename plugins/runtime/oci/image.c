@@ -193,10 +193,8 @@ static struct oci_image *new_image(struct oci *oci, const char *id, struct json_
 
 		layer_info(oci, layers->items[i], &size);
 		image->size += (int64_t)size;
-		add_string(&image->layers, layers->items[i]);
 	}
-	/* A layer may occur twice; order and number count. */
-	oci_free_strings(image->layers);
+	/* A layer may occur twice: order and number count. */
 	image->layers = oci_copy_strings(
 		(struct cox_strings){(const char *const *)layers->items, layers->count});
 	return image;

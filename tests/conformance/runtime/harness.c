@@ -345,6 +345,36 @@ static int take_sandbox(const struct cox_sandbox_sink *sink,
 	return 1;
 }
 
+struct first {
+	struct cox_sandbox_sink sink;
+	char id[COX_RUNTIME_ID_SIZE];
+};
+
+static int take_first(const struct cox_sandbox_sink *sink, const struct cox_sandbox_status *status)
+{
+	struct first *first = (struct first *)(uintptr_t)sink;
+
+	snprintf(first->id, sizeof(first->id), "%s", status->id);
+	return 1;
+}
+
+int remove_sandboxes(void)
+{
+	for (;;) {
+		struct first first = {.sink = {sizeof(first.sink), 0, take_first}};
+		cox_autoerror err = COX_ERROR_INIT;
+
+		if (runtime.ops->sandbox_list(runtime.self, &no_call, NULL, &first.sink, &err) != 0)
+			return -1;
+		if (!*first.id)
+			return 0;
+		if (runtime.ops->sandbox_remove(runtime.self, &no_call, first.id, &err) != 0) {
+			print_error("sandbox_remove: %s\n", error_text(&err));
+			return -1;
+		}
+	}
+}
+
 int sandbox_state(const char *id)
 {
 	struct look look = {.sandbox = {sizeof(look.sandbox), 0, take_sandbox}, .state = -1};

@@ -65,6 +65,7 @@ void must_create(const char *sandbox, const char *name, const char *script, char
 void must_start(const char *id);
 /* Waits until it has ended; its exit code. */
 int must_wait_exit(const char *id);
+int remove_sandboxes(void);	     /* all there are; 0 or -1 */
 int sandbox_state(const char *id);   /* -1: there is none */
 int container_state(const char *id); /* -1: there is none */
 /* The reason of its end; "" while it runs. */

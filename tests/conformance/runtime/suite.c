@@ -36,14 +36,11 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	cox_autoerror err = COX_ERROR_INIT;
 	int result;
 
 	(void)state;
 	registry_stop_all();
-	result = runtime.ops->sandbox_remove(runtime.self, &no_call, sandbox, &err);
-	if (result != 0)
-		print_error("sandbox_remove: %s\n", error_text(&err));
+	result = remove_sandboxes();
 	runtime_close();
 	return result;
 }
@@ -481,6 +478,80 @@ static void test_shared_processes(void **state)
 	assert_int_equal(container_state(second), COX_CONTAINER_RUNNING);
 }
 
+/* A pod on the node's network, with all rights. */
+static void test_node_network(void **state)
+{
+	char pod[COX_RUNTIME_ID_SIZE], id[COX_RUNTIME_ID_SIZE], parent[64], own[64] = "";
+	const char *const command[] = {"/bin/sleep", "600"};
+	const struct cox_security security = {.struct_size = sizeof(security),
+					      .privileged = 1,
+					      .network_mode = COX_NAMESPACE_NODE,
+					      .pid_mode = COX_NAMESPACE_NODE,
+					      .ipc_mode = COX_NAMESPACE_NODE,
+					      .readonly_rootfs = 1,
+					      .run_as_user = -1,
+					      .run_as_group = -1,
+					      .run_as_username = "",
+					      .target_id = ""};
+	const struct cox_sandbox_config config = {.struct_size = sizeof(config),
+						  .name = "node",
+						  .uid = "u-2",
+						  .namespace_name = "default",
+						  .hostname = "",
+						  .log_directory = "",
+						  .cgroup_parent = parent,
+						  .runtime_handler = "",
+						  .security = &security};
+	const struct cox_mount mounts[] = {
+		{.container_path = "/data",
+		 .host_path = work_path("outside"),
+		 .propagation = COX_PROPAGATION_HOST_TO_CONTAINER},
+		{.container_path = "/fixed", .host_path = work_path("outside"), .readonly = 1}};
+	struct cox_container_config container = {.struct_size = sizeof(container),
+						 .name = "node",
+						 .image = "test/busybox:1",
+						 .image_ref = "",
+						 .command = {command, 2},
+						 .working_dir = "",
+						 .mounts = mounts,
+						 .mount_count = 2,
+						 .log_path = "",
+						 .stop_signal = "",
+						 .security = &security};
+	cox_autoerror err = COX_ERROR_INIT;
+	cox_autobuf out = COX_BUF_INIT, expected = COX_BUF_INIT;
+
+	(void)state;
+	snprintf(parent, sizeof(parent), "/coxtest%d-node", getpid());
+	/* Mounts travel only below a shared one; the machine's may be private. */
+	assert_int_equal(run_shell("mount --bind outside outside; mount --make-shared outside"), 0);
+	if (runtime.ops->sandbox_run(runtime.self, &no_call, &config, pod, &err) != 0 ||
+	    runtime.ops->container_create(runtime.self, &no_call, pod, &container, id, &err) != 0)
+		fail_msg("%s", error_text(&err));
+	must_start(id);
+	assert_true(readlink("/proc/self/ns/net", own, sizeof(own) - 1) > 0);
+	cox_buf_printf(&expected, "1:%s\nreadonly root\nreadonly mount\n", own);
+	assert_int_equal(
+		must_exec(id,
+			  "readlink /proc/self/ns/net; touch /x 2>/dev/null || echo readonly "
+			  "root; touch /fixed/x 2>/dev/null || echo readonly mount; "
+			  "echo here > /data/note",
+			  &out),
+		0);
+	assert_string_equal(out.data, expected.data);
+	assert_int_equal(run_shell("test $(cat outside/note) = here; rm outside/note"), 0);
+	/* What the node mounts there later is seen inside. */
+	assert_int_equal(run_shell("mkdir -p outside/later; mount -t tmpfs later outside/later; "
+				   "echo new > outside/later/file"),
+			 0);
+	cox_buf_clear(&out);
+	assert_int_equal(must_exec(id, "cat /data/later/file", &out), 0);
+	assert_string_equal(out.data, "1:new\n");
+	assert_int_equal(run_shell("umount outside/later; rmdir outside/later"), 0);
+	assert_int_equal(runtime.ops->sandbox_remove(runtime.self, &no_call, pod, &err), 0);
+	assert_int_equal(run_shell("umount outside"), 0);
+}
+
 struct attaching {
 	const char *id;
 	struct cox_streams streams;
@@ -827,12 +898,14 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(life),	      TEST(inside),	      TEST(stop),     TEST(exec_errors),
-		TEST(exec_terminal),  TEST(no_leak),	      TEST(users),    TEST(shared),
-		TEST(port_forward),   TEST(stats_and_log),    TEST(recovery), TEST(events),
-		TEST(sandbox_end),    TEST(shared_processes), TEST(attach),   TEST(memory_limit),
-		TEST(monitor_killed), TEST(killed_daemon),    TEST(images),   TEST(hostile_images),
-		TEST(pull_plain),     TEST(pull_tls)};
+		TEST(life),	     TEST(inside),	     TEST(stop),
+		TEST(exec_errors),   TEST(exec_terminal),    TEST(no_leak),
+		TEST(users),	     TEST(shared),	     TEST(port_forward),
+		TEST(stats_and_log), TEST(recovery),	     TEST(events),
+		TEST(sandbox_end),   TEST(shared_processes), TEST(node_network),
+		TEST(attach),	     TEST(memory_limit),     TEST(monitor_killed),
+		TEST(killed_daemon), TEST(images),	     TEST(hostile_images),
+		TEST(pull_plain),    TEST(pull_tls)};
 	int failed;
 
 	if (geteuid() != 0 || access("/bin/busybox", X_OK) != 0 ||
