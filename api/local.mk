@@ -3,6 +3,7 @@
 
 coxincludedir = $(includedir)/coxswain
 coxinclude_HEADERS = \
+	%D%/coxswain/admission.h \
 	%D%/coxswain/cluster.h \
 	%D%/coxswain/controller.h \
 	%D%/coxswain/object.h \
@@ -22,6 +23,7 @@ coxkitinclude_HEADERS = \
 	%D%/coxswain/kit/json.h \
 	%D%/coxswain/kit/map.h \
 	%D%/coxswain/kit/netlink.h \
+	%D%/coxswain/kit/quantity.h \
 	%D%/coxswain/kit/text.h \
 	%D%/coxswain/kit/time.h \
 	%D%/coxswain/kit/vec.h
@@ -35,6 +37,7 @@ api_libcoxkit_la_SOURCES = \
 	%D%/kit/json.c \
 	%D%/kit/map.c \
 	%D%/kit/netlink.c \
+	%D%/kit/quantity.c \
 	%D%/kit/text.c \
 	%D%/kit/time.c
 api_libcoxkit_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)

@@ -11,19 +11,19 @@ static const char *const counted[] = {"cpu", "memory"};
 
 static bool is_positive(const struct value *amount)
 {
-	struct quantity quantity = {0};
+	struct cox_quantity quantity = {0};
 
 	return amount && quantity_from_value(amount, &quantity, NULL) == 0 &&
-	       quantity_sign(&quantity) > 0;
+	       cox_quantity_sign(&quantity) > 0;
 }
 
 static bool same_amount(const struct value *a, const struct value *b)
 {
-	struct quantity first = {0}, second = {0};
+	struct cox_quantity first = {0}, second = {0};
 
 	if (quantity_from_value(a, &first, NULL) || quantity_from_value(b, &second, NULL))
 		return false;
-	return quantity_compare(&first, &second) == 0;
+	return cox_quantity_compare(&first, &second) == 0;
 }
 
 struct quality {

@@ -164,8 +164,8 @@ static int decode_time(struct decoder *d, const struct field_path *at, struct va
 static int decode_quantity(struct decoder *d, const struct field_path *at, struct value *value,
 			   bool milli)
 {
-	char text[QUANTITY_TEXT_MAX];
-	struct quantity quantity;
+	char text[COX_QUANTITY_TEXT_MAX];
+	struct cox_quantity quantity;
 
 	if (value->kind != VALUE_STRING && value->kind != VALUE_INT && value->kind != VALUE_NUMBER)
 		return wrong(d, at, value, "a quantity like \"100m\" or \"1Gi\"");
@@ -176,7 +176,7 @@ static int decode_quantity(struct decoder *d, const struct field_path *at, struc
 
 		quantity.nano = (quantity.nano / 1000000 + sign) * 1000000;
 	}
-	value->count = (uint32_t)quantity_format(&quantity, text);
+	value->count = (uint32_t)cox_quantity_format(&quantity, text);
 	value->kind = VALUE_STRING;
 	value->text = arena_strdup(d->arena, text);
 	return 0;

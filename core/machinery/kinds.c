@@ -61,21 +61,21 @@ size_t count_set(const struct value *object, const char *except)
 	return count;
 }
 
-struct quantity quantity_of(const struct value *value)
+struct cox_quantity quantity_of(const struct value *value)
 {
-	struct quantity quantity = {0};
+	struct cox_quantity quantity = {0};
 
 	if (!value || quantity_from_value(value, &quantity, NULL))
-		return (struct quantity){0};
+		return (struct cox_quantity){0};
 	return quantity;
 }
 
 void validate_not_negative(struct validation *v, const struct field_path *at,
 			   const struct value *amount)
 {
-	struct quantity quantity = quantity_of(amount);
+	struct cox_quantity quantity = quantity_of(amount);
 
-	if (quantity_sign(&quantity) < 0)
+	if (cox_quantity_sign(&quantity) < 0)
 		field_invalid(v, at, amount, "must be greater than or equal to 0");
 }
 
@@ -146,7 +146,7 @@ static void validate_amounts(struct validation *v, const struct field_path *at,
 		each_member(amounts, i)
 		{
 			const struct value_member *member = &amounts->object.members[i];
-			struct quantity amount = quantity_of(member->value);
+			struct cox_quantity amount = quantity_of(member->value);
 
 			validate_resource_name(v, FIELD_KEY(at, member->key), member->key);
 			if (!strchr(member->key, '/') && is_standard_resource(member->key) &&
@@ -154,7 +154,7 @@ static void validate_amounts(struct validation *v, const struct field_path *at,
 				field_invalid_text(v, FIELD_KEY(at, member->key), member->key,
 						   "must be a standard resource for containers");
 			validate_not_negative(v, FIELD_KEY(at, member->key), member->value);
-			if (strchr(member->key, '/') && !quantity_is_whole(&amount))
+			if (strchr(member->key, '/') && !cox_quantity_is_whole(&amount))
 				field_invalid(v, FIELD_KEY(at, member->key), member->value,
 					      "must be an integer");
 		}
@@ -173,7 +173,7 @@ void validate_resources(struct validation *v, const struct field_path *at,
 		{
 			const struct value_member *member = &requests->object.members[i];
 			const struct value *limit = value_get(limits, member->key);
-			struct quantity wanted = quantity_of(member->value),
+			struct cox_quantity wanted = quantity_of(member->value),
 					most = quantity_of(limit);
 			bool shared = strcmp(member->key, "cpu") == 0 ||
 				      strcmp(member->key, "memory") == 0 ||
@@ -181,11 +181,11 @@ void validate_resources(struct validation *v, const struct field_path *at,
 
 			if (!limit)
 				continue;
-			if (!shared && quantity_compare(&wanted, &most) != 0)
+			if (!shared && cox_quantity_compare(&wanted, &most) != 0)
 				field_invalid(v, FIELD(at, "requests"), member->value,
 					      "must be equal to %s limit of %s", member->key,
 					      value_text(limit));
-			else if (quantity_compare(&wanted, &most) > 0)
+			else if (cox_quantity_compare(&wanted, &most) > 0)
 				field_invalid(v, FIELD(at, "requests"), member->value,
 					      "must be less than or equal to %s limit of %s",
 					      member->key, value_text(limit));

@@ -26,7 +26,7 @@ bool text_is(const struct value *object, const char *key, const char *text);
 size_t count_set(const struct value *object, const char *except);
 
 /* Amounts. A value that is no quantity is 0 (decoding has refused it). */
-struct quantity quantity_of(const struct value *value);
+struct cox_quantity quantity_of(const struct value *value);
 void validate_not_negative(struct validation *v, const struct field_path *at,
 			   const struct value *amount);
 /* "cpu", "example.com/gpu"; where: what it is a standard resource for. */

@@ -150,26 +150,26 @@ static const struct value *amount_of(const struct value *container, const char *
  * container says anything of this resource.
  */
 static bool total_of(const struct value *spec, const char *which, const char *resource,
-		     struct quantity *total)
+		     struct cox_quantity *total)
 {
 	const struct value *init = value_get(spec, "initContainers");
 	const struct value *containers = value_get(spec, "containers");
-	struct quantity sidecars = {0}, peak = {0}, one;
+	struct cox_quantity sidecars = {0}, peak = {0}, one;
 	bool found = false;
 
-	*total = (struct quantity){0};
+	*total = (struct cox_quantity){0};
 	for (size_t i = 0; value_at(init, i); i++) {
 		const struct value *amount = amount_of(value_at(init, i), which, resource);
-		struct quantity high = sidecars;
+		struct cox_quantity high = sidecars;
 
 		if (!amount || quantity_from_value(amount, &one, NULL))
 			continue;
 		found = true;
-		if (quantity_add(&high, &one))
+		if (cox_quantity_add(&high, &one))
 			return false;
 		if (is_sidecar(value_at(init, i)))
 			sidecars = high;
-		if (quantity_compare(&high, &peak) > 0)
+		if (cox_quantity_compare(&high, &peak) > 0)
 			peak = high;
 	}
 	*total = sidecars;
@@ -179,10 +179,10 @@ static bool total_of(const struct value *spec, const char *which, const char *re
 		if (!amount || quantity_from_value(amount, &one, NULL))
 			continue;
 		found = true;
-		if (quantity_add(total, &one))
+		if (cox_quantity_add(total, &one))
 			return false;
 	}
-	if (quantity_compare(&peak, total) > 0)
+	if (cox_quantity_compare(&peak, total) > 0)
 		*total = peak;
 	return found;
 }
@@ -198,7 +198,7 @@ static void pod_huge_pages(struct arena *arena, const struct value *spec, struct
 
 		for (uint32_t k = 0; value_is(limits, VALUE_OBJECT) && k < limits->count; k++) {
 			const char *name = limits->object.members[k].key;
-			struct quantity total;
+			struct cox_quantity total;
 
 			if (!cox_starts_with(name, "hugepages-") ||
 			    value_get(value_get(resources, "limits"), name) ||
@@ -227,7 +227,7 @@ static void pod_requests(struct arena *arena, struct value *pod)
 		const struct value_member *limit = &limits->object.members[i];
 		struct value *requests = value_make_object(arena, resources, "requests");
 		bool shared = strcmp(limit->key, "cpu") == 0 || strcmp(limit->key, "memory") == 0;
-		struct quantity total;
+		struct cox_quantity total;
 
 		if (value_get(requests, limit->key) ||
 		    (!shared && !cox_starts_with(limit->key, "hugepages-")))

@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-static struct quantity read_quantity(const char *text)
+static struct cox_quantity read_quantity(const char *text)
 {
 	cox_autoerror err = COX_ERROR_INIT;
-	struct quantity quantity;
+	struct cox_quantity quantity;
 
 	if (quantity_parse(text, strlen(text), &quantity, &err) != 0)
 		fail_msg("%s: %s", text, error_text(&err));
@@ -73,14 +73,14 @@ static void test_canonical(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(canonical) / sizeof(canonical[0]); i++) {
-		struct quantity quantity = read_quantity(canonical[i][0]), again;
-		char text[QUANTITY_TEXT_MAX];
-		size_t size = quantity_format(&quantity, text);
+		struct cox_quantity quantity = read_quantity(canonical[i][0]), again;
+		char text[COX_QUANTITY_TEXT_MAX];
+		size_t size = cox_quantity_format(&quantity, text);
 
 		assert_string_equal(text, canonical[i][1]);
 		assert_int_equal(size, strlen(text));
 		again = read_quantity(text);
-		assert_int_equal(quantity_compare(&quantity, &again), 0);
+		assert_int_equal(cox_quantity_compare(&quantity, &again), 0);
 	}
 }
 
@@ -125,7 +125,7 @@ static void test_bad(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		cox_autoerror err = COX_ERROR_INIT;
-		struct quantity quantity;
+		struct cox_quantity quantity;
 
 		if (quantity_parse(bad[i].text, strlen(bad[i].text), &quantity, &err) == 0)
 			fail_msg("\"%s\" was taken", bad[i].text);
@@ -137,36 +137,36 @@ static void test_bad(void **state)
 
 static void test_arithmetic(void **state)
 {
-	struct quantity sum = read_quantity("0"), part = read_quantity("1Gi");
-	struct quantity most = read_quantity("170141183460469231731687303715");
-	char text[QUANTITY_TEXT_MAX];
+	struct cox_quantity sum = read_quantity("0"), part = read_quantity("1Gi");
+	struct cox_quantity most = read_quantity("170141183460469231731687303715");
+	char text[COX_QUANTITY_TEXT_MAX];
 
 	(void)state;
-	assert_int_equal(quantity_add(&sum, &part), 0);
-	quantity_format(&sum, text);
+	assert_int_equal(cox_quantity_add(&sum, &part), 0);
+	cox_quantity_format(&sum, text);
 	assert_string_equal(text, "1Gi");
 	part = read_quantity("1k");
-	assert_int_equal(quantity_add(&sum, &part), 0);
-	quantity_format(&sum, text);
+	assert_int_equal(cox_quantity_add(&sum, &part), 0);
+	cox_quantity_format(&sum, text);
 	assert_string_equal(text, "1073742824");
 	part = read_quantity("1.5Gi");
-	assert_int_equal(quantity_sub(&sum, &part), 0);
-	quantity_format(&sum, text);
+	assert_int_equal(cox_quantity_sub(&sum, &part), 0);
+	cox_quantity_format(&sum, text);
 	assert_string_equal(text, "-536869912");
-	assert_int_equal(quantity_sign(&sum), -1);
+	assert_int_equal(cox_quantity_sign(&sum), -1);
 	part = most;
-	assert_int_equal(quantity_add(&most, &part), -1);
-	assert_int_equal(quantity_compare(&most, &part), 0);
-	assert_int_equal(quantity_compare(&sum, &part), -1);
-	sum = quantity_from_milli(2500, QUANTITY_DECIMAL_SI);
-	quantity_format(&sum, text);
+	assert_int_equal(cox_quantity_add(&most, &part), -1);
+	assert_int_equal(cox_quantity_compare(&most, &part), 0);
+	assert_int_equal(cox_quantity_compare(&sum, &part), -1);
+	sum = cox_quantity_from_milli(2500, COX_QUANTITY_DECIMAL_SI);
+	cox_quantity_format(&sum, text);
 	assert_string_equal(text, "2500m");
 	/* a tenth ten times is one, exactly */
-	sum = quantity_from_int(0, QUANTITY_DECIMAL_SI);
+	sum = cox_quantity_from_int(0, COX_QUANTITY_DECIMAL_SI);
 	part = read_quantity("0.1");
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(quantity_add(&sum, &part), 0);
-	quantity_format(&sum, text);
+		assert_int_equal(cox_quantity_add(&sum, &part), 0);
+	cox_quantity_format(&sum, text);
 	assert_string_equal(text, "1");
 }
 
@@ -189,11 +189,11 @@ static void test_rounding(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct quantity quantity = read_quantity(cases[i].text);
+		struct cox_quantity quantity = read_quantity(cases[i].text);
 
-		assert_int_equal(quantity_units(&quantity), cases[i].units);
-		assert_int_equal(quantity_milli(&quantity), cases[i].milli);
-		assert_int_equal(quantity_is_whole(&quantity), cases[i].whole);
+		assert_int_equal(cox_quantity_units(&quantity), cases[i].units);
+		assert_int_equal(cox_quantity_milli(&quantity), cases[i].milli);
+		assert_int_equal(cox_quantity_is_whole(&quantity), cases[i].whole);
 	}
 }
 
@@ -201,11 +201,11 @@ static void test_values(void **state)
 {
 	cox_autoarena arena = ARENA_INIT;
 	cox_autoerror err = COX_ERROR_INIT;
-	struct quantity quantity;
+	struct cox_quantity quantity;
 
 	(void)state;
 	assert_int_equal(quantity_from_value(NULL, &quantity, &err), 0);
-	assert_int_equal(quantity_sign(&quantity), 0);
+	assert_int_equal(cox_quantity_sign(&quantity), 0);
 	assert_int_equal(quantity_from_value(value_int(&arena, 5), &quantity, &err), 0);
 	assert_string_equal(value_text(quantity_to_value(&arena, &quantity)), "5");
 	assert_int_equal(quantity_from_value(value_number_n(&arena, "0.5", 3), &quantity, &err), 0);

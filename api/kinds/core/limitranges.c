@@ -27,9 +27,9 @@ static void check_order(struct validation *v, const struct field_path *at, const
 		{
 			const struct value_member *member = &lows->object.members[i];
 			const struct value *most = value_get(highs, member->key);
-			struct quantity a = quantity_of(member->value), b = quantity_of(most);
+			struct cox_quantity a = quantity_of(member->value), b = quantity_of(most);
 
-			if (!most || quantity_compare(&a, &b) <= 0)
+			if (!most || cox_quantity_compare(&a, &b) <= 0)
 				continue;
 			if (tell_low)
 				field_invalid(v, FIELD_KEY(FIELD(at, told), member->key),
@@ -58,7 +58,7 @@ static void validate_item(struct validation *v, const struct field_path *at,
 {
 	static const char *const lists[] = {"max", "min", "default", "defaultRequest",
 					    "maxLimitRequestRatio"};
-	static const struct quantity one = {.nano = 1000000000};
+	static const struct cox_quantity one = {.nano = 1000000000};
 	const struct value *ratios = value_get(item, "maxLimitRequestRatio");
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
@@ -86,9 +86,9 @@ static void validate_item(struct validation *v, const struct field_path *at,
 		each_member(ratios, i)
 		{
 			const struct value_member *member = &ratios->object.members[i];
-			struct quantity ratio = quantity_of(member->value);
+			struct cox_quantity ratio = quantity_of(member->value);
 
-			if (quantity_compare(&ratio, &one) < 0)
+			if (cox_quantity_compare(&ratio, &one) < 0)
 				field_invalid(
 					v,
 					FIELD_KEY(FIELD(at, "maxLimitRequestRatio"), member->key),

@@ -27,9 +27,9 @@ static void validate_modes(struct validation *v, const struct field_path *at,
 static void validate_positive(struct validation *v, const struct field_path *at,
 			      const struct value *amount)
 {
-	struct quantity quantity = quantity_of(amount);
+	struct cox_quantity quantity = quantity_of(amount);
 
-	if (quantity_sign(&quantity) <= 0)
+	if (cox_quantity_sign(&quantity) <= 0)
 		field_invalid(v, at, amount, "must be greater than zero");
 }
 
@@ -161,7 +161,7 @@ static void validate_claim_update(struct validation *v, const struct value *clai
 	struct value *spec = value_copy(v->arena, value_get(claim, "spec"));
 	const struct value *now = value_path(spec, "resources.requests.storage");
 	const struct value *then = value_path(before, "resources.requests.storage");
-	struct quantity wanted = quantity_of(now), had = quantity_of(then);
+	struct cox_quantity wanted = quantity_of(now), had = quantity_of(then);
 
 	(void)subresource;
 	if (!spec || !before)
@@ -170,7 +170,7 @@ static void validate_claim_update(struct validation *v, const struct value *clai
 	if (is_unset(value_get(before, "volumeName")))
 		value_remove(spec, "volumeName");
 	if (text_is(value_get(old, "status"), "phase", "Bound")) {
-		if (quantity_compare(&wanted, &had) < 0)
+		if (cox_quantity_compare(&wanted, &had) < 0)
 			field_forbidden(v,
 					FIELD(FIELD(FIELD(at, "resources"), "requests"), "storage"),
 					"field can not be less than status.capacity");

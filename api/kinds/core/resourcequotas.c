@@ -10,11 +10,11 @@ static void validate_amounts(struct validation *v, const struct field_path *at,
 		{
 			const struct value_member *member = &amounts->object.members[i];
 			const struct field_path *here = FIELD_KEY(at, member->key);
-			struct quantity amount = quantity_of(member->value);
+			struct cox_quantity amount = quantity_of(member->value);
 
 			validate_resource_name(v, here, member->key);
 			validate_not_negative(v, here, member->value);
-			if (is_counted_resource(member->key) && !quantity_is_whole(&amount))
+			if (is_counted_resource(member->key) && !cox_quantity_is_whole(&amount))
 				field_invalid(v, here, member->value, "must be an integer");
 		}
 }
