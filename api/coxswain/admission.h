@@ -7,11 +7,13 @@
  * them, and after the object is complete validate() of all of them. The first
  * refusal ends the request. A plugin sees the changes of those before it. When
  * a write is tried again because somebody else was faster, the chain runs
- * again from the fresh object; what a plugin counts must allow for that.
+ * again from the fresh object: same `id`, next `attempt`. What a plugin counts
+ * must allow for that.
  *
- * A refusal that is not an Invalid of its own is told to the client as
+ * A refusal with COX_REASON_FORBIDDEN is told to the client as
  *   pods "web" is forbidden: <the plugin's message>
- * with the reason of the error, Forbidden by default.
+ * unless it says with host->fail_about() what it is about; every other reason
+ * is told as it is, in the plugin's words.
  */
 #ifndef COXSWAIN_ADMISSION_H
 #define COXSWAIN_ADMISSION_H
@@ -38,7 +40,7 @@ struct cox_admission_request {
 	uint32_t struct_size;
 	uint32_t operation; /* enum cox_operation */
 	uint32_t flags;
-	uint32_t reserved;
+	uint32_t attempt; /* 1, and more when the write is tried again */
 	const char *group, *version, *resource, *subresource;
 	const char *kind;	/* of the object */
 	const char *namespace_; /* "" for cluster scope */
@@ -48,6 +50,7 @@ struct cox_admission_request {
 	size_t group_count;
 	const struct cox_object *object; /* NULL for a delete */
 	const struct cox_object *old;	 /* NULL for a create */
+	uint64_t id; /* of the request, the same for all its attempts; never used again */
 };
 
 /*

@@ -248,6 +248,18 @@ struct cox_host {
 	 * have none. A controller gets its own in setup().
 	 */
 	const struct cox_cluster *cluster;
+
+	/*
+	 * More about a failure, after fail(). fail_about: the object that it is
+	 * about, by the plural name of its kind (Status.details); the text is
+	 * then told to the client as it is, without "... is forbidden: " before
+	 * it. fail_cause: one of several causes; `reason` is a string constant
+	 * ("FieldValueInvalid", …), `field` may be NULL.
+	 */
+	void (*fail_about)(struct cox_error *err, const char *group, const char *resource,
+			   const char *name);
+	void (*fail_cause)(struct cox_error *err, const char *reason, const char *field,
+			   const char *format, ...) COX_PRINTF(4, 5);
 };
 
 /*

@@ -19,10 +19,14 @@
 #include <coxswain/admission.h>
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/vec.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { CHANGES_MAX = 1000 };
+
+/* Numbers requests, so that plugins know the attempts of one. */
+static _Atomic uint64_t last_id;
 
 struct admission_plugin {
 	struct host_plugin *plugin;
@@ -183,6 +187,8 @@ static void fill_request(const struct write *write, struct cox_admission_request
 
 	*request = (struct cox_admission_request){
 		.struct_size = sizeof(*request),
+		.attempt = write->attempts,
+		.id = write->admission_id,
 		.operation = operation_of(write),
 		.flags = write->options.dry_run ? COX_ADMISSION_DRY_RUN : 0,
 		.group = write->resource->group,
@@ -220,15 +226,22 @@ static int refused(const struct admission_plugin *plugin, const struct write *wr
 		   struct cox_error *err)
 {
 	cox_autoerror why = COX_ERROR_INIT;
-	const char *name = *write->name ? write->name : "Unknown";
+	const char *name = write->name;
 
 	host_op_failed(plugin->plugin, op, err);
 	if (!err || err->reason != COX_REASON_FORBIDDEN || err->kind)
 		return -1;
+	if (!*name)
+		name = value_get_text(value_get(write->object, "metadata"), "generateName");
+	if (!*name)
+		name = "Unknown";
 	error_move(&why, err);
 	status_forbidden(err, write->resource->group, write->resource->name, name,
 			 error_text(&why));
 	err->retry_after = why.retry_after;
+	for (size_t i = 0; i < why.cause_count; i++)
+		error_add_cause(err, why.causes[i].reason, why.causes[i].field, "%s",
+				why.causes[i].message);
 	return -1;
 }
 
@@ -275,6 +288,8 @@ static int run_chain(struct admission *chain, struct write *write, bool admit,
 	cox_autoobject *object = NULL;
 	cox_autoobject *old = NULL;
 
+	if (!write->admission_id)
+		write->admission_id = atomic_fetch_add(&last_id, 1) + 1;
 	fill_request(write, &request);
 	for (size_t i = 0; i < chain->plugins.count; i++) {
 		const struct admission_plugin *plugin = chain->plugins.items[i];

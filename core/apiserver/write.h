@@ -35,6 +35,7 @@ struct write {
 	struct shape shape;
 	unsigned success_code;
 	void *job; /* of whoever made the write */
+	uint64_t admission_id; /* the same for all attempts; 0: not asked yet */
 
 	/* Of this attempt */
 	struct store_entry *current; /* NULL: create */

@@ -7,6 +7,7 @@
  */
 #include "host/kinds.h"
 
+#include <coxswain/admission.h>
 #include <coxswain/authenticator.h>
 #include <coxswain/authorizer.h>
 #include <coxswain/controller.h>
@@ -31,6 +32,21 @@ static const struct host_op storage_ops[] = {
 	REQUIRED(storage, stats),	 REQUIRED(storage, health),
 };
 static const char *const storage_known[] = {"memory", "leveldb", "etcd", NULL};
+
+static const struct host_op admission_ops[] = {
+	OPTIONAL(admission, setup), OPTIONAL(admission, ready),	   OPTIONAL(admission, handles),
+	OPTIONAL(admission, admit), OPTIONAL(admission, validate),
+};
+static const char *const admission_known[] = {"AlwaysAdmit",
+					      "AlwaysDeny",
+					      "LimitRanger",
+					      "NamespaceAutoProvision",
+					      "NamespaceExists",
+					      "NamespaceLifecycle",
+					      "ResourceQuota",
+					      "SecurityContextDeny",
+					      "ServiceAccount",
+					      NULL};
 
 static const struct host_op authenticator_ops[] = {
 	REQUIRED(authenticator, authenticate),
@@ -115,6 +131,7 @@ static const char *const scheduler_known[] = {"default", "packed", NULL};
 			       sizeof(struct cox_##kind##_ops),                                    \
 		       "list every operation of " #kind)
 
+ALL_LISTED(admission);
 ALL_LISTED(controller);
 ALL_LISTED(network);
 ALL_LISTED(runtime);
@@ -124,6 +141,7 @@ ALL_LISTED(authenticator);
 ALL_LISTED(authorizer);
 
 static const struct host_kind kinds[] = {
+	KIND(admission, COX_ADMISSION_OPS_ABI),
 	KIND(authenticator, COX_AUTHENTICATOR_OPS_ABI),
 	KIND(authorizer, COX_AUTHORIZER_OPS_ABI),
 	KIND(controller, COX_CONTROLLER_OPS_ABI),

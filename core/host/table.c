@@ -85,6 +85,30 @@ static void table_fail_retry_after(struct cox_error *err, uint32_t seconds)
 		err->retry_after = seconds;
 }
 
+static void table_fail_about(struct cox_error *err, const char *group, const char *resource,
+			     const char *name)
+{
+	if (err)
+		error_set_details(err, group, resource, name);
+}
+
+static void table_fail_cause(struct cox_error *err, const char *reason, const char *field,
+			     const char *format, ...) COX_PRINTF(4, 5);
+
+static void table_fail_cause(struct cox_error *err, const char *reason, const char *field,
+			     const char *format, ...)
+{
+	cox_autobuf text = COX_BUF_INIT;
+	va_list args;
+
+	if (!err)
+		return;
+	va_start(args, format);
+	cox_buf_vprintf(&text, format, args);
+	va_end(args);
+	error_add_cause(err, reason, field, "%s", cox_buf_cstr(&text));
+}
+
 static void table_dump(struct cox_dump *out, const char *key, const char *format, ...)
 	COX_PRINTF(3, 4);
 
@@ -194,5 +218,7 @@ void table_fill(struct host_plugin *plugin)
 		.count = table_count,
 		.gauge = table_gauge,
 		.spawn = table_spawn,
+		.fail_about = table_fail_about,
+		.fail_cause = table_fail_cause,
 	};
 }

@@ -61,7 +61,9 @@ AT(cox_host, gauge, 112);
 AT(cox_host, spawn, 120);
 AT(cox_host, objects, 128);
 AT(cox_host, cluster, 136);
-AT_LEAST(cox_host, 144);
+AT(cox_host, fail_about, 144);
+AT(cox_host, fail_cause, 152);
+AT_LEAST(cox_host, 160);
 
 AT(cox_option, name, 0);
 AT(cox_option, fallback, 8);
