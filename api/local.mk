@@ -13,7 +13,8 @@ coxinclude_HEADERS = \
 	%D%/coxswain/plugin.h \
 	%D%/coxswain/runtime.h \
 	%D%/coxswain/scheduler.h \
-	%D%/coxswain/storage.h
+	%D%/coxswain/storage.h \
+	%D%/coxswain/volume.h
 coxkitincludedir = $(includedir)/coxswain/kit
 coxkitinclude_HEADERS = \
 	%D%/coxswain/kit/alloc.h \

@@ -16,6 +16,7 @@
 #include <coxswain/runtime.h>
 #include <coxswain/scheduler.h>
 #include <coxswain/storage.h>
+#include <coxswain/volume.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -121,6 +122,14 @@ static const struct host_op scheduler_ops[] = {
 };
 static const char *const scheduler_known[] = {"default", "packed", NULL};
 
+static const struct host_op volume_ops[] = {
+	REQUIRED(volume, recognise),
+	REQUIRED(volume, set_up),
+	REQUIRED(volume, tear_down),
+};
+static const char *const volume_known[] = {"emptydir",	"hostpath",    "secret", "configmap",
+					   "projected", "downwardapi", NULL};
+
 #define KIND(kind, abi)                                                                            \
 	{                                                                                          \
 #kind, abi, sizeof(struct cox_##kind##_ops), kind##_ops,                           \
@@ -139,6 +148,7 @@ ALL_LISTED(scheduler);
 ALL_LISTED(storage);
 ALL_LISTED(authenticator);
 ALL_LISTED(authorizer);
+ALL_LISTED(volume);
 
 static const struct host_kind kinds[] = {
 	KIND(admission, COX_ADMISSION_OPS_ABI),
@@ -149,6 +159,7 @@ static const struct host_kind kinds[] = {
 	KIND(runtime, COX_RUNTIME_OPS_ABI),
 	KIND(scheduler, COX_SCHEDULER_OPS_ABI),
 	KIND(storage, COX_STORAGE_OPS_ABI),
+	KIND(volume, COX_VOLUME_OPS_ABI),
 };
 
 const struct host_kind *host_kind_find(const char *name)
