@@ -2,8 +2,8 @@
 # The plugin and its three programs, which lie in HELPER_DIRECTORY.
 
 if PLUGIN_RUNTIME_OCI
-helperdir = $(libexecdir)/coxswain
-helper_PROGRAMS = \
+helperexecdir = $(libexecdir)/coxswain
+helperexec_PROGRAMS = \
 	plugins/runtime/oci/coxswain-oci-helper \
 	plugins/runtime/oci/coxswain-oci-fetch \
 	plugins/runtime/oci/coxswain-pause
@@ -29,7 +29,7 @@ plugins_runtime_oci_la_SOURCES = \
 	%D%/unit.c \
 	%D%/users.c
 plugins_runtime_oci_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) $(JSONC_CFLAGS) $(GNUTLS_CFLAGS) \
-	-DOCI_HELPER_DIRECTORY='"$(helperdir)"'
+	-DOCI_HELPER_DIRECTORY='"$(helperexecdir)"'
 plugins_runtime_oci_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_runtime_oci_la_LIBADD = $(PLUGIN_LIBADD) $(JSONC_LIBS) $(GNUTLS_LIBS) -lpthread
 
