@@ -20,8 +20,12 @@ coxkitinclude_HEADERS = \
 	%D%/coxswain/kit/alloc.h \
 	%D%/coxswain/kit/buf.h \
 	%D%/coxswain/kit/cleanup.h \
+	%D%/coxswain/kit/discovery.h \
 	%D%/coxswain/kit/expect.h \
 	%D%/coxswain/kit/json.h \
+	%D%/coxswain/kit/meta.h \
+	%D%/coxswain/kit/pods.h \
+	%D%/coxswain/kit/request.h \
 	%D%/coxswain/kit/map.h \
 	%D%/coxswain/kit/netlink.h \
 	%D%/coxswain/kit/quantity.h \
@@ -34,8 +38,12 @@ noinst_LTLIBRARIES += api/libcoxkit.la
 api_libcoxkit_la_SOURCES = \
 	%D%/kit/alloc.c \
 	%D%/kit/buf.c \
+	%D%/kit/discovery.c \
 	%D%/kit/expect.c \
 	%D%/kit/json.c \
+	%D%/kit/meta.c \
+	%D%/kit/pods.c \
+	%D%/kit/request.c \
 	%D%/kit/map.c \
 	%D%/kit/netlink.c \
 	%D%/kit/quantity.c \

@@ -49,6 +49,8 @@ struct cox_request {
 	const char *field_selector;
 	const void *body; /* JSON */
 	size_t body_size;
+	/* COX_GET of a document that is no object, as "/apis"; resource is NULL then. */
+	const char *path;
 };
 
 struct cox_lister;
@@ -141,6 +143,7 @@ struct cox_cluster {
 		      const char *reason, const char *format, ...) COX_PRINTF(5, 6);
 };
 
+COX_STATIC_ASSERT(sizeof(struct cox_request) % sizeof(void *) == 0, "no tail padding");
 COX_STATIC_ASSERT(sizeof(struct cox_cluster) % sizeof(void *) == 0, "no tail padding");
 
 #ifdef __cplusplus

@@ -32,6 +32,25 @@ static uint64_t call_deadline(const struct cox_call *call)
 	return latest;
 }
 
+static int call_server(struct cluster *cluster, const struct client_request *request,
+		       struct cox_object **object, struct cox_error *err)
+{
+	cox_autoanswer answer = CLIENT_ANSWER_INIT;
+
+	if (client_call(cluster->client, request, &answer, err))
+		return -1;
+	if (!object)
+		return 0;
+	*object = object_new(cox_buf_cstr(&answer.body), answer.body.size, err);
+	return *object ? 0 : error_wrap(err, "answer of the server");
+}
+
+static bool asks_for_path(const struct cox_request *request)
+{
+	return request->struct_size > offsetof(struct cox_request, path) && request->path &&
+	       request->verb == COX_GET && !request->resource;
+}
+
 static int cluster_request(void *context, const struct cox_call *call,
 			   const struct cox_request *request, struct cox_object **object,
 			   struct cox_error *err)
@@ -39,8 +58,12 @@ static int cluster_request(void *context, const struct cox_call *call,
 	struct cluster *cluster = context;
 	struct client_option options[2];
 	struct client_request made = {.deadline = call_deadline(call), .options = options};
-	cox_autoanswer answer = CLIENT_ANSWER_INIT;
 
+	if (asks_for_path(request)) {
+		made.verb = CLIENT_GET;
+		made.path = request->path;
+		return call_server(cluster, &made, object, err);
+	}
 	if (request->verb < COX_GET || request->verb > COX_DELETE_COLLECTION ||
 	    !request->resource || !request->resource->resource || !request->resource->version)
 		return error_set(err, COX_REASON_BAD_REQUEST,
@@ -61,12 +84,7 @@ static int cluster_request(void *context, const struct cox_call *call,
 	if (request->field_selector)
 		options[made.option_count++] =
 			(struct client_option){"fieldSelector", request->field_selector};
-	if (client_call(cluster->client, &made, &answer, err))
-		return -1;
-	if (!object)
-		return 0;
-	*object = object_new(cox_buf_cstr(&answer.body), answer.body.size, err);
-	return *object ? 0 : error_wrap(err, "answer of the server");
+	return call_server(cluster, &made, object, err);
 }
 
 static enum cox_reason cluster_reason(const struct cox_error *err)

@@ -3,6 +3,8 @@
 #include "pods.h"
 
 #include <coxswain/kit/alloc.h>
+#include <coxswain/kit/meta.h>
+#include <coxswain/kit/pods.h>
 #include <coxswain/kit/text.h>
 #include <coxswain/kit/time.h>
 #include <stdlib.h>
@@ -10,46 +12,15 @@
 
 #define SECOND UINT64_C(1000000000)
 
-const struct cox_value *pod_controller(const struct cox_objects *objects,
-				       const struct cox_object *pod)
-{
-	const struct cox_value *owners =
-		objects->get(objects->root(pod), "metadata.ownerReferences");
-	const struct cox_value *owner;
-
-	for (size_t i = 0; (owner = objects->at(owners, i, NULL)); i++) {
-		if (objects->boolean(owner, "controller"))
-			return owner;
-	}
-	return NULL;
-}
-
 bool pod_active(const struct cox_objects *objects, const struct cox_object *pod)
 {
-	const struct cox_value *root = objects->root(pod);
-	const char *phase = objects->text(root, "status.phase");
-
-	return strcmp(phase, "Succeeded") != 0 && strcmp(phase, "Failed") != 0 &&
-	       !*objects->text(root, "metadata.deletionTimestamp");
+	return !cox_pod_ended(objects, pod) && !cox_deleting(objects, pod);
 }
 
 static const struct cox_value *ready_condition(const struct cox_objects *objects,
 					       const struct cox_object *pod)
 {
-	const struct cox_value *conditions = objects->get(objects->root(pod), "status.conditions");
-	const struct cox_value *condition;
-
-	for (size_t i = 0; (condition = objects->at(conditions, i, NULL)); i++) {
-		if (!strcmp(objects->text(condition, "type"), "Ready"))
-			return strcmp(objects->text(condition, "status"), "True") ? NULL
-										  : condition;
-	}
-	return NULL;
-}
-
-bool pod_ready(const struct cox_objects *objects, const struct cox_object *pod)
-{
-	return ready_condition(objects, pod) != NULL;
+	return cox_pod_ready(objects, pod) ? cox_condition(objects, pod, "Ready") : NULL;
 }
 
 /* 0 if the text is no time. */
@@ -79,23 +50,6 @@ bool pod_available(const struct cox_objects *objects, const struct cox_object *p
 		return true;
 	*wait_ns = until - now;
 	return false;
-}
-
-bool labels_match(const struct cox_objects *objects, const struct cox_value *selector,
-		  const struct cox_value *labels)
-{
-	const struct cox_value *wanted;
-	const char *key;
-
-	if (!objects->count(selector))
-		return false;
-	for (size_t i = 0; (wanted = objects->at(selector, i, &key)); i++) {
-		const struct cox_value *label = objects->member(labels, key);
-
-		if (!label || strcmp(objects->text(label, ""), objects->text(wanted, "")) != 0)
-			return false;
-	}
-	return true;
 }
 
 /* ---- the order of deletion ---- */

@@ -9,22 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The owner reference with controller: true, or NULL. */
-const struct cox_value *pod_controller(const struct cox_objects *objects,
-				       const struct cox_object *pod);
 /* Neither ended nor being deleted. */
 bool pod_active(const struct cox_objects *objects, const struct cox_object *pod);
-bool pod_ready(const struct cox_objects *objects, const struct cox_object *pod);
 /*
  * Ready for at least `min_seconds` at `now` (nanoseconds since 1970); if it is
  * ready for less, `*wait_ns` is how long it still takes.
  */
 bool pod_available(const struct cox_objects *objects, const struct cox_object *pod,
 		   int64_t min_seconds, uint64_t now, uint64_t *wait_ns);
-/* Whether `labels` has every member of `selector`, which is not empty. */
-bool labels_match(const struct cox_objects *objects, const struct cox_value *selector,
-		  const struct cox_value *labels);
-
 /*
  * Sorts so that those to be deleted first come first: not assigned to a node;
  * Pending, then Unknown, then Running; not ready; lower

@@ -14,6 +14,8 @@
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/expect.h>
 #include <coxswain/kit/json.h>
+#include <coxswain/kit/meta.h>
+#include <coxswain/kit/pods.h>
 #include <coxswain/kit/text.h>
 #include <coxswain/kit/time.h>
 #include <coxswain/kit/vec.h>
@@ -60,7 +62,7 @@ struct pass {
 static void pod_claims(const struct cox_objects *objects, const struct cox_object *pod,
 		       const struct cox_keys *values)
 {
-	const struct cox_value *owner = pod_controller(objects, pod);
+	const struct cox_value *owner = cox_owner_controller(objects, pod);
 	struct cox_buf value = COX_BUF_INIT;
 
 	if (owner)
@@ -81,7 +83,7 @@ static void controller_namespace(const struct cox_objects *objects,
 static void owner_key(struct replication *self, const struct cox_object *pod, struct cox_buf *key)
 {
 	const struct cox_objects *objects = self->objects;
-	const struct cox_value *owner = pod_controller(objects, pod);
+	const struct cox_value *owner = cox_owner_controller(objects, pod);
 	struct cox_object *controller;
 
 	cox_buf_clear(key);
@@ -107,8 +109,8 @@ static int emit_if_selected(void *to, const struct cox_object *controller)
 	const struct cox_objects *objects = orphan->self->objects;
 	struct cox_buf key = COX_BUF_INIT;
 
-	if (labels_match(objects, objects->get(objects->root(controller), "spec.selector"),
-			 orphan->labels)) {
+	if (cox_labels_match(objects, objects->get(objects->root(controller), "spec.selector"),
+			     orphan->labels)) {
 		cox_buf_printf(&key, "%s/%s", objects->namespace_of(controller),
 			       objects->name(controller));
 		orphan->keys->emit(orphan->keys, key.data);
@@ -129,11 +131,6 @@ static void emit_adopters(struct replication *self, const struct cox_object *pod
 			    &sink);
 }
 
-static bool being_deleted(struct replication *self, const struct cox_object *object)
-{
-	return *self->objects->text(self->objects->root(object), "metadata.deletionTimestamp");
-}
-
 static void pod_keys(void *instance, const struct cox_object *old, const struct cox_object *now,
 		     const struct cox_keys *keys)
 {
@@ -147,13 +144,13 @@ static void pod_keys(void *instance, const struct cox_object *old, const struct 
 	if (!old && after.size)
 		cox_expect_created(self->expect, after.data);
 	/* A pod that is being deleted counts as gone from then on. */
-	if (before.size && (!now || being_deleted(self, now)))
+	if (before.size && (!now || cox_deleting(self->objects, now)))
 		cox_expect_deleted(self->expect, before.data, self->objects->uid(old));
 	if (before.size && (!after.size || strcmp(before.data, after.data) != 0))
 		keys->emit(keys, before.data);
 	if (after.size)
 		keys->emit(keys, after.data);
-	else if (now && !pod_controller(self->objects, now))
+	else if (now && !cox_owner_controller(self->objects, now))
 		emit_adopters(self, now, keys);
 	cox_buf_free(&before);
 	cox_buf_free(&after);
@@ -185,14 +182,7 @@ static void write_owner(struct pass *pass, struct cox_json *json)
 	const struct cox_objects *objects = pass->self->objects;
 
 	cox_json_array(json, "ownerReferences");
-	cox_json_object(json, NULL);
-	cox_json_text(json, "apiVersion", "v1");
-	cox_json_text(json, "kind", "ReplicationController");
-	cox_json_text(json, "name", objects->name(pass->controller));
-	cox_json_text(json, "uid", objects->uid(pass->controller));
-	cox_json_bool(json, "controller", true);
-	cox_json_bool(json, "blockOwnerDeletion", true);
-	cox_json_end(json);
+	cox_owner_write(json, objects, "v1", "ReplicationController", pass->controller);
 	cox_json_end(json);
 }
 
@@ -200,13 +190,8 @@ static void write_owner(struct pass *pass, struct cox_json *json)
 static void copy_value(struct pass *pass, struct cox_json *json, const char *key, const char *path)
 {
 	const struct cox_objects *objects = pass->self->objects;
-	const struct cox_value *value = objects->get(pass->root, path);
-	const struct cox_writer writer = {cox_buf_sink, json->out};
 
-	if (!value)
-		return;
-	cox_json_key(json, key);
-	objects->write(value, &writer);
+	cox_json_value(json, key, objects, objects->get(pass->root, path));
 }
 
 /* ---- adopting and releasing ---- */
@@ -233,7 +218,7 @@ static bool may_adopt(struct pass *pass, struct cox_error *err)
 					 err))
 		return false;
 	pass->adoption_checked = true;
-	pass->adoption_refused = being_deleted(pass->self, fresh) ||
+	pass->adoption_refused = cox_deleting(objects, fresh) ||
 				 strcmp(objects->uid(fresh), objects->uid(pass->controller)) != 0;
 	objects->unref(fresh);
 	return !pass->adoption_refused;
@@ -317,9 +302,9 @@ static void collect(struct pass *pass, const char *what, const char *which)
 static int claim(struct pass *pass, struct cox_object *pod, bool *mine, struct cox_error *err)
 {
 	const struct cox_objects *objects = pass->self->objects;
-	bool owned = pod_controller(objects, pod) != NULL;
-	bool selected = labels_match(objects, objects->get(pass->root, "spec.selector"),
-				     objects->get(objects->root(pod), "metadata.labels"));
+	bool owned = cox_owner_controller(objects, pod) != NULL;
+	bool selected = cox_labels_match(objects, objects->get(pass->root, "spec.selector"),
+					 objects->get(objects->root(pod), "metadata.labels"));
 
 	*mine = owned && selected;
 	if (owned == selected || (!owned && !selected) || pass->deleting)
@@ -515,9 +500,10 @@ static struct counts count_pods(struct pass *pass)
 	for (size_t i = 0; i < pass->pods.count; i++) {
 		const struct cox_object *pod = pass->pods.items[i];
 
-		counts.labeled += labels_match(objects, template_labels,
-					       objects->get(objects->root(pod), "metadata.labels"));
-		counts.ready += pod_ready(objects, pod);
+		counts.labeled +=
+			cox_labels_match(objects, template_labels,
+					 objects->get(objects->root(pod), "metadata.labels"));
+		counts.ready += cox_pod_ready(objects, pod);
 		counts.available += pod_available(objects, pod, min_ready, now, &wait);
 		if (wait && (!pass->again || wait < pass->again))
 			pass->again = wait;
@@ -528,13 +514,8 @@ static struct counts count_pods(struct pass *pass)
 static const struct cox_value *failure_condition(struct pass *pass)
 {
 	const struct cox_objects *objects = pass->self->objects;
-	const struct cox_value *list = objects->get(pass->root, "status.conditions"), *condition;
 
-	for (size_t i = 0; (condition = objects->at(list, i, NULL)); i++) {
-		if (!strcmp(objects->text(condition, "type"), "ReplicaFailure"))
-			return condition;
-	}
-	return NULL;
+	return cox_condition(objects, pass->controller, "ReplicaFailure");
 }
 
 static bool status_is(struct pass *pass, const struct counts *counts)
@@ -640,7 +621,7 @@ static int pass_run(struct pass *pass, struct cox_error *err)
 	int failed = 0, status_failed;
 
 	pass->root = self->objects->root(pass->controller);
-	pass->deleting = being_deleted(self, pass->controller);
+	pass->deleting = cox_deleting(self->objects, pass->controller);
 	pass->wanted = self->objects->integer(pass->root, "spec.replicas", 1);
 	if (claim_pods(pass, err))
 		return -1;
