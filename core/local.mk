@@ -3,6 +3,7 @@
 
 noinst_LTLIBRARIES += core/libcoxcore.la
 core_libcoxcore_la_SOURCES = \
+	%D%/compose.c %D%/compose.h \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/service.c \
 	%D%/settings.c

@@ -2,6 +2,7 @@
 
 core_libcoxcore_la_SOURCES += \
 	%D%/client.c %D%/client.h \
+	%D%/connect.c %D%/connect.h \
 	%D%/cluster.c %D%/cluster.h \
 	%D%/mirror.c %D%/mirror.h \
 	%D%/http.c \

@@ -9,6 +9,7 @@
 
 #include "config/flags.h"
 
+struct client_local;
 struct host;
 struct host_plugin;
 
@@ -19,6 +20,8 @@ struct daemon {
 	const struct flag_set *flags;
 	void *config; /* the personality's struct, filled from its flags */
 	void *state;  /* the personality's own */
+	/* The API server in this process (client/client.h); NULL: there is none. */
+	const struct client_local *local;
 	/* common flags */
 	struct flag_list plugin_options; /* KIND/NAME:KEY=VALUE */
 	struct flag_list plugin_threads; /* KIND/NAME=MODEL */

@@ -8,9 +8,8 @@
 #include "controller/manager.h"
 
 #include "base/log.h"
-#include "client/kubeconfig.h"
+#include "client/connect.h"
 #include "client/leader.h"
-#include "client/module.h"
 #include "controller/controller.h"
 #include "controller/flags.h"
 #include "host/host.h"
@@ -36,7 +35,6 @@ struct manager {
 	struct controller_manager_config *config;
 	COX_VEC(struct host_plugin *) plugins;
 	size_t started_plugins;
-	struct arena arena;
 	struct client *client;
 	struct controllers *controllers;
 	struct leader *leader;
@@ -130,15 +128,12 @@ static int manager_prepare(struct daemon *daemon, struct cox_error *err)
 
 static int connect_client(struct daemon *daemon, struct cox_error *err)
 {
+	static const struct client_identity who = {.user = "system:kube-controller-manager",
+						   .user_agent = "kube-controller-manager"};
 	struct manager *manager = daemon->state;
-	struct client_http_config config = {.user_agent = NULL};
 
-	if (kubeconfig_for_daemon(manager->config->kubeconfig, manager->config->master,
-				  &manager->arena, &config, err))
-		return -1;
-	config.user_agent = "kube-controller-manager";
-	client_module_directory(host_directory(daemon->host));
-	manager->client = client_new_http(&config, err);
+	manager->client = client_connect(daemon, manager->config->kubeconfig,
+					 manager->config->master, &who, err);
 	return manager->client ? 0 : -1;
 }
 
@@ -229,7 +224,6 @@ static void manager_stop(struct daemon *daemon)
 		host_close(manager->plugins.items[i - 1]);
 	cox_vec_free(&manager->plugins);
 	client_free(manager->client);
-	arena_free(&manager->arena);
 	pthread_mutex_destroy(&manager->mutex);
 	free(manager);
 	daemon->state = NULL;
