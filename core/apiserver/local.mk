@@ -22,7 +22,12 @@ core_libcoxcore_la_SOURCES += \
 	%D%/local.c %D%/local.h \
 	%D%/metadata.c %D%/metadata.h \
 	%D%/negotiate.c %D%/negotiate.h \
-	%D%/openapi.h \
+	%D%/openapi.c %D%/openapi.h \
+	%D%/openapi_model.h \
+	%D%/openapi_operations.c \
+	%D%/openapi_paths.c \
+	%D%/openapi_protobuf.c \
+	%D%/openapi_types.c \
 	%D%/options.c %D%/options.h \
 	%D%/personality.c %D%/personality.h \
 	%D%/portmap.c %D%/portmap.h \
