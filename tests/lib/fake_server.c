@@ -51,6 +51,11 @@ struct failure {
 	unsigned times;
 };
 
+struct document {
+	char *path;
+	char *json;
+};
+
 struct counter {
 	enum client_verb verb;
 	char *resource;
@@ -67,6 +72,7 @@ struct fake_server {
 	COX_VEC(struct history) history;
 	COX_VEC(struct failure) failures;
 	COX_VEC(struct counter) counters;
+	COX_VEC(struct document) documents;
 	struct watch *watches;
 	bool no_stream;
 	bool holding;
@@ -226,6 +232,28 @@ static int create(struct fake_server *server, const struct client_request *reque
 	return answer_object(answer, 201, stored.object);
 }
 
+/* Whether finalizers keep a deleted object; those of namespaces are in their spec too. */
+static bool is_held(const struct value *object)
+{
+	const struct value *own = value_path(object, "metadata.finalizers");
+	const struct value *room = value_path(object, "spec.finalizers");
+
+	return (value_is(own, VALUE_ARRAY) && own->count) ||
+	       (value_is(room, VALUE_ARRAY) && room->count);
+}
+
+/* The last finalizer is gone, and with it the object. */
+static int finish(struct fake_server *server, struct stored *stored, struct arena *arena,
+		  struct value *tree, struct client_answer *answer)
+{
+	set_revision(server, arena, tree);
+	object_unref(stored->object);
+	stored->object = to_object(tree);
+	answer_object(answer, 200, stored->object);
+	remove_stored(server, stored);
+	return 0;
+}
+
 /* Puts `tree` in the place of what is stored, with the server's own fields kept. */
 static int replace(struct fake_server *server, struct stored *stored,
 		   const struct client_request *request, struct arena *arena, struct value *tree,
@@ -254,6 +282,12 @@ static int replace(struct fake_server *server, struct stored *stored,
 	}
 	value_set_text(arena, metadata, "uid", object_uid(stored->object));
 	value_set_int(arena, metadata, "generation", generation);
+	if (value_path(old, "metadata.deletionTimestamp")) {
+		value_set(arena, metadata, "deletionTimestamp",
+			  value_copy(arena, value_path(old, "metadata.deletionTimestamp")));
+		if (is_held(old) && !is_held(tree))
+			return finish(server, stored, arena, tree, answer);
+	}
 	set_revision(server, arena, tree);
 	object_unref(stored->object);
 	stored->object = to_object(tree);
@@ -341,6 +375,46 @@ static int patch(struct fake_server *server, const struct client_request *reques
 	return replace(server, stored, request, &arena, tree, answer);
 }
 
+/* The finalizer that stands for a way of deleting; NULL: none. */
+static const char *policy_finalizer(const struct value *options)
+{
+	const char *policy = value_get_text(options, "propagationPolicy");
+
+	if (!strcmp(policy, "Foreground"))
+		return "foregroundDeletion";
+	return !strcmp(policy, "Orphan") ? "orphan" : NULL;
+}
+
+/* Removes it, or marks it if finalizers hold it. */
+static int take_away(struct fake_server *server, struct stored *stored, struct arena *arena,
+		     const struct value *options, struct client_answer *answer)
+{
+	struct value *tree = value_copy(arena, object_root(stored->object));
+	struct value *metadata = value_make_object(arena, tree, "metadata");
+	const char *finalizer = policy_finalizer(options);
+	char now[CLOCK_RFC3339_SIZE];
+
+	if (finalizer) {
+		struct value *list = value_get(metadata, "finalizers");
+
+		if (!list)
+			value_set(arena, metadata, "finalizers", list = value_array(arena));
+		value_push(arena, list, value_printf(arena, "%s", finalizer));
+	}
+	if (!is_held(tree)) {
+		remove_stored(server, stored);
+		return answer_status(answer, 200, NULL, "");
+	}
+	clock_format(clock_realtime(), now);
+	if (!value_get(metadata, "deletionTimestamp"))
+		value_set_text(arena, metadata, "deletionTimestamp", now);
+	set_revision(server, arena, tree);
+	object_unref(stored->object);
+	stored->object = to_object(tree);
+	record(server, CLIENT_MODIFIED, stored->resource, stored->object);
+	return answer_object(answer, 200, stored->object);
+}
+
 static int delete (struct fake_server *server, const struct client_request *request,
 		   struct client_answer *answer)
 {
@@ -356,7 +430,22 @@ static int delete (struct fake_server *server, const struct client_request *requ
 	if (*uid && strcmp(uid, object_uid(stored->object)) != 0)
 		return answer_status(answer, 409, "Conflict",
 				     "the UID in the precondition differs");
-	remove_stored(server, stored);
+	return take_away(server, stored, &arena, options, answer);
+}
+
+static int delete_all(struct fake_server *server, const struct client_request *request,
+		      struct client_answer *answer)
+{
+	for (size_t i = server->objects.count; i > 0; i--) {
+		struct stored *at = &server->objects.items[i - 1];
+		cox_autoarena arena = ARENA_INIT;
+		cox_autoanswer ignored = CLIENT_ANSWER_INIT;
+
+		if (!strcmp(at->resource, request->resource) &&
+		    (!*or_empty(request->namespace) ||
+		     !strcmp(object_namespace(at->object), request->namespace)))
+			take_away(server, at, &arena, NULL, &ignored);
+	}
 	return answer_status(answer, 200, NULL, "");
 }
 
@@ -448,6 +537,8 @@ static int serve(struct fake_server *server, const struct client_request *reques
 		return patch(server, request, answer);
 	case CLIENT_DELETE:
 		return delete (server, request, answer);
+	case CLIENT_DELETE_COLLECTION:
+		return delete_all(server, request, answer);
 	default:
 		return answer_status(answer, 405, "MethodNotAllowed", "not supported");
 	}
@@ -483,6 +574,19 @@ static struct failure *failure_for(struct fake_server *server, const struct clie
 	return NULL;
 }
 
+static int answer_document(struct fake_server *server, const struct client_request *request,
+			   struct client_answer *answer)
+{
+	for (size_t i = 0; i < server->documents.count; i++) {
+		if (strcmp(server->documents.items[i].path, or_empty(request->path)) != 0)
+			continue;
+		answer->code = 200;
+		cox_buf_str(&answer->body, server->documents.items[i].json);
+		return 0;
+	}
+	return answer_status(answer, 404, "NotFound", "404 page not found");
+}
+
 static int fake_call(void *self, const struct client_identity *who,
 		     const struct client_request *request, struct client_answer *answer,
 		     struct cox_error *err)
@@ -493,6 +597,8 @@ static int fake_call(void *self, const struct client_identity *who,
 	(void)who;
 	(void)err;
 	cox_lock_scope(&server->mutex);
+	if (!request->resource)
+		return answer_document(server, request, answer);
 	count_request(server, request->verb, request->resource);
 	failure = failure_for(server, request);
 	if (failure)
@@ -669,6 +775,11 @@ void fake_server_free(struct fake_server *server)
 	}
 	for (size_t i = 0; i < server->counters.count; i++)
 		free(server->counters.items[i].resource);
+	for (size_t i = 0; i < server->documents.count; i++) {
+		free(server->documents.items[i].path);
+		free(server->documents.items[i].json);
+	}
+	cox_vec_free(&server->documents);
 	cox_vec_free(&server->objects);
 	cox_vec_free(&server->history);
 	cox_vec_free(&server->failures);
@@ -797,4 +908,17 @@ unsigned fake_requests(struct fake_server *server, enum client_verb verb, const 
 			return at->count;
 	}
 	return 0;
+}
+
+void fake_document(struct fake_server *server, const char *path, const char *json)
+{
+	cox_lock_scope(&server->mutex);
+	for (size_t i = 0; i < server->documents.count; i++) {
+		if (strcmp(server->documents.items[i].path, path) != 0)
+			continue;
+		free(server->documents.items[i].json);
+		server->documents.items[i].json = cox_strdup(json);
+		return;
+	}
+	cox_vec_push(&server->documents, (struct document){cox_strdup(path), cox_strdup(json)});
 }

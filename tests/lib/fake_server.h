@@ -3,7 +3,8 @@
  * An API server for tests: keeps JSON objects in memory by resource, namespace
  * and name, gives uid, resourceVersion, generation and generated names, checks
  * revisions and preconditions, merges patches, pages lists and streams watches
- * with history. It is spoken to through the local transport. Any thread.
+ * with history. What has finalizers is only marked by a delete, and goes with
+ * the last of them. It is spoken to through the local transport. Any thread.
  */
 #ifndef COX_TESTS_FAKE_SERVER_H
 #define COX_TESTS_FAKE_SERVER_H
@@ -29,6 +30,9 @@ struct cox_object *fake_get(struct fake_server *server, const char *resource, co
 size_t fake_count(struct fake_server *server, const char *resource);
 /* The `index`th in the order of creation; a reader, or NULL. */
 struct cox_object *fake_at(struct fake_server *server, const char *resource, size_t index);
+
+/* What GET of a path that is no resource ("/apis") answers. */
+void fake_document(struct fake_server *server, const char *path, const char *json);
 
 /* ---- trouble ---- */
 

@@ -212,3 +212,15 @@ TESTS += tests/unit/api_request
 tests_unit_api_request_SOURCES = %D%/api_request.c
 tests_unit_api_request_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_api_request_LDADD = $(UNIT_LDADD)
+
+# Tests of controller plugins, run as in the daemon on a fake API server.
+CONTROLLER_FIXTURE = tests/lib/controllers.c tests/lib/controllers.h \
+	tests/lib/fake_server.c tests/lib/fake_server.h
+
+if PLUGIN_CONTROLLER_NAMESPACE
+check_PROGRAMS += tests/unit/ctl_namespace
+TESTS += tests/unit/ctl_namespace
+tests_unit_ctl_namespace_SOURCES = %D%/ctl_namespace.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_namespace_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_namespace_LDADD = $(UNIT_LDADD)
+endif
