@@ -49,19 +49,36 @@ struct value *openapi_definitions(struct openapi_model *model);
 
 /* openapi_operations.c */
 
+/* What a request does, as x-kubernetes-action says it. */
+enum openapi_action {
+	ACTION_GET,
+	ACTION_LIST,
+	ACTION_WATCH,
+	ACTION_WATCHLIST,
+	ACTION_POST,
+	ACTION_PUT,
+	ACTION_PATCH,
+	ACTION_DELETE,
+	ACTION_DELETE_COLLECTION,
+	ACTION_CONNECT
+};
+
 /* What one operation is about. */
 struct openapi_operation {
 	const struct api_resource *resource;
 	const struct schema_subresource *subresource; /* NULL: the object itself */
-	const char *action;			      /* x-kubernetes-action */
-	const char *scope;			      /* "Namespaced" or "" */
-	bool everywhere;			      /* a list of all namespaces */
-	bool rest;				      /* a proxy with a path behind it */
-	const char *method;			      /* "get", … */
+	enum openapi_action action;
+	const char *scope;  /* "Namespaced" or "" */
+	bool everywhere;    /* a list of all namespaces */
+	bool rest;	    /* a proxy with a path behind it */
+	const char *method; /* "get", … */
 };
 
 struct value *openapi_operation(struct openapi_model *model,
 				const struct openapi_operation *operation);
+/* VERB, group, version and WHAT as one word, as operationIds are made. */
+const char *openapi_group_id(struct arena *arena, const char *verb,
+			     const struct api_resource *resource, const char *what);
 /* A path parameter, "name" or "namespace" or "path". */
 struct value *openapi_path_parameter(struct openapi_model *model, const char *name);
 struct value *openapi_query_parameter(struct openapi_model *model, const char *name);

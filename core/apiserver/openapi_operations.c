@@ -76,62 +76,66 @@ static const struct action {
 	enum { ANSWER_OBJECT, ANSWER_LIST, ANSWER_EVENTS, ANSWER_STATUS, ANSWER_TEXT } answer;
 	const char *codes[3];
 } actions[] = {
-	{"get", "read", "Read", NULL, BODY_NONE, ANSWER_OBJECT, {"200"}},
-	{"list",
-	 "list",
-	 "List or watch objects of kind",
-	 list_names,
-	 BODY_NONE,
-	 ANSWER_LIST,
-	 {"200"}},
-	{"watch",
-	 "watch",
-	 "Watch; use list with watch and a fieldSelector instead:",
-	 list_names,
-	 BODY_NONE,
-	 ANSWER_EVENTS,
-	 {"200"}},
-	{"watchlist",
-	 "watch",
-	 "Watch a list; use list with watch instead:",
-	 list_names,
-	 BODY_NONE,
-	 ANSWER_EVENTS,
-	 {"200"}},
-	{"post",
-	 "create",
-	 "Create",
-	 write_names,
-	 BODY_OBJECT,
-	 ANSWER_OBJECT,
-	 {"200", "201", "202"}},
-	{"put", "replace", "Replace", write_names, BODY_OBJECT, ANSWER_OBJECT, {"200", "201"}},
-	{"patch",
-	 "patch",
-	 "Change parts of",
-	 patch_names,
-	 BODY_PATCH,
-	 ANSWER_OBJECT,
-	 {"200", "201"}},
-	{"delete", "delete", "Delete", delete_names, BODY_DELETE, ANSWER_STATUS, {"200", "202"}},
-	{"deletecollection",
-	 "delete",
-	 "Delete objects of kind",
-	 collection_names,
-	 BODY_DELETE,
-	 ANSWER_STATUS,
-	 {"200"}},
-	{"connect", "connect", "Connect to", NULL, BODY_NONE, ANSWER_TEXT, {"200"}},
+	[ACTION_GET] = {"get", "read", "Read", NULL, BODY_NONE, ANSWER_OBJECT, {"200"}},
+	[ACTION_LIST] = {"list",
+			 "list",
+			 "List or watch objects of kind",
+			 list_names,
+			 BODY_NONE,
+			 ANSWER_LIST,
+			 {"200"}},
+	[ACTION_WATCH] = {"watch",
+			  "watch",
+			  "Watch; better list with watch and a fieldSelector:",
+			  list_names,
+			  BODY_NONE,
+			  ANSWER_EVENTS,
+			  {"200"}},
+	[ACTION_WATCHLIST] = {"watchlist",
+			      "watch",
+			      "Watch; better list with watch:",
+			      list_names,
+			      BODY_NONE,
+			      ANSWER_EVENTS,
+			      {"200"}},
+	[ACTION_POST] = {"post",
+			 "create",
+			 "Create",
+			 write_names,
+			 BODY_OBJECT,
+			 ANSWER_OBJECT,
+			 {"200", "201", "202"}},
+	[ACTION_PUT] = {"put",
+			"replace",
+			"Replace",
+			write_names,
+			BODY_OBJECT,
+			ANSWER_OBJECT,
+			{"200", "201"}},
+	[ACTION_PATCH] = {"patch",
+			  "patch",
+			  "Change parts of",
+			  patch_names,
+			  BODY_PATCH,
+			  ANSWER_OBJECT,
+			  {"200", "201"}},
+	[ACTION_DELETE] = {"delete",
+			   "delete",
+			   "Delete",
+			   delete_names,
+			   BODY_DELETE,
+			   ANSWER_STATUS,
+			   {"200", "202"}},
+	[ACTION_DELETE_COLLECTION] = {"deletecollection",
+				      "delete",
+				      "Delete objects of kind",
+				      collection_names,
+				      BODY_DELETE,
+				      ANSWER_STATUS,
+				      {"200"}},
+	[ACTION_CONNECT] =
+		{"connect", "connect", "Connect to", NULL, BODY_NONE, ANSWER_TEXT, {"200"}},
 };
-
-static const struct action *find_action(const char *name)
-{
-	size_t i = 0;
-
-	while (strcmp(actions[i].name, name) != 0)
-		i++;
-	return &actions[i];
-}
 
 /* Parameters */
 
@@ -163,15 +167,18 @@ static struct value *parameter(struct openapi_model *model, const char *name, co
 static struct value *shared_parameter(struct openapi_model *model, const char *name, const char *in)
 {
 	struct value *known = value_get(model->parameters, name), *schema;
-	size_t i = 0;
+	const char *type = "string", *about = "";
 
 	if (known)
 		return known;
-	while (strcmp(parameters[i].name, name) != 0)
-		i++;
+	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
+		if (strcmp(parameters[i].name, name) == 0) {
+			type = parameters[i].type;
+			about = parameters[i].about;
+		}
 	schema = value_object(model->arena);
-	value_set_text(model->arena, schema, "type", parameters[i].type);
-	known = parameter(model, name, in, parameters[i].about, schema);
+	value_set_text(model->arena, schema, "type", type);
+	known = parameter(model, name, in, about, schema);
 	value_set(model->arena, model->parameters, name, known);
 	return known;
 }
@@ -364,6 +371,15 @@ static const char *camel(struct arena *arena, const char *text)
 	return made;
 }
 
+/* "getCoreV1APIResources" */
+const char *openapi_group_id(struct arena *arena, const char *verb,
+			     const struct api_resource *resource, const char *what)
+{
+	return arena_printf(arena, "%s%s%s%s", verb,
+			    camel(arena, *resource->group ? resource->group : "core"),
+			    camel(arena, resource->version), what);
+}
+
 /* "readCoreV1NamespacedPodStatus": client generators make function names of it. */
 static struct value *operation_id(struct openapi_model *model,
 				  const struct openapi_operation *operation,
@@ -371,15 +387,14 @@ static struct value *operation_id(struct openapi_model *model,
 {
 	const struct api_resource *resource = operation->resource;
 	struct arena *arena = model->arena;
-	bool connect = strcmp(action->name, "connect") == 0;
-	bool watch_list = strcmp(action->name, "watchlist") == 0;
-	bool collection = strcmp(action->name, "deletecollection") == 0;
+	bool connect = operation->action == ACTION_CONNECT;
+	bool watch_list = operation->action == ACTION_WATCHLIST;
+	bool collection = operation->action == ACTION_DELETE_COLLECTION;
 
 	return value_printf(
-		arena, "%s%s%s%s%s%s%s%s%s%s%s", action->verb,
-		camel(arena, *resource->group ? resource->group : "core"),
-		camel(arena, resource->version), connect ? camel(arena, operation->method) : "",
-		collection ? "Collection" : "", operation->scope, resource->kind,
+		arena, "%s%s%s%s%s%s%s%s%s", openapi_group_id(arena, action->verb, resource, ""),
+		connect ? camel(arena, operation->method) : "", collection ? "Collection" : "",
+		operation->scope, resource->kind,
 		operation->subresource
 			? camel(arena, schema_text(model->schema, operation->subresource->name))
 			: "",
@@ -415,7 +430,7 @@ static void add_kind(struct openapi_model *model, const struct openapi_operation
 struct value *openapi_operation(struct openapi_model *model,
 				const struct openapi_operation *operation)
 {
-	const struct action *action = find_action(operation->action);
+	const struct action *action = &actions[operation->action];
 	const struct schema_subresource *sub = operation->subresource;
 	const char *sub_name = sub ? schema_text(model->schema, sub->name) : "";
 	bool log = strcmp(sub_name, "log") == 0;
@@ -431,7 +446,7 @@ struct value *openapi_operation(struct openapi_model *model,
 	add_body(model, operation, action, made, list);
 	for (size_t i = 0; action->parameters && action->parameters[i]; i++)
 		value_push(arena, list, openapi_query_parameter(model, action->parameters[i]));
-	if (strcmp(action->name, "connect") == 0)
+	if (operation->action == ACTION_CONNECT)
 		add_options(model, object_type(model, operation), list);
 	else if (log)
 		add_options(model, schema_type_named(model->schema, "core.v1.PodLogOptions"), list);
@@ -441,7 +456,7 @@ struct value *openapi_operation(struct openapi_model *model,
 	if (!model->v3)
 		value_push(arena, value_make_array(arena, made, "schemes"),
 			   value_string(arena, "https"));
-	value_set_text(arena, made, "x-kubernetes-action", operation->action);
+	value_set_text(arena, made, "x-kubernetes-action", action->name);
 	add_kind(model, operation, made);
 	return made;
 }

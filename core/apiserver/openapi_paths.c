@@ -10,16 +10,17 @@
 /* Which method a verb of the API is, on the object and on the collection. */
 static const struct verb {
 	enum schema_verb verb;
-	const char *method, *action;
+	const char *method;
+	enum openapi_action action;
 	bool collection;
 } verbs[] = {
-	{SCHEMA_GET, "get", "get", false},
-	{SCHEMA_UPDATE, "put", "put", false},
-	{SCHEMA_PATCH, "patch", "patch", false},
-	{SCHEMA_DELETE, "delete", "delete", false},
-	{SCHEMA_LIST, "get", "list", true},
-	{SCHEMA_CREATE, "post", "post", true},
-	{SCHEMA_DELETE_COLLECTION, "delete", "deletecollection", true},
+	{SCHEMA_GET, "get", ACTION_GET, false},
+	{SCHEMA_UPDATE, "put", ACTION_PUT, false},
+	{SCHEMA_PATCH, "patch", ACTION_PATCH, false},
+	{SCHEMA_DELETE, "delete", ACTION_DELETE, false},
+	{SCHEMA_LIST, "get", ACTION_LIST, true},
+	{SCHEMA_CREATE, "post", ACTION_POST, true},
+	{SCHEMA_DELETE_COLLECTION, "delete", ACTION_DELETE_COLLECTION, true},
 };
 
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
@@ -46,7 +47,7 @@ static void add_path(struct openapi_model *model, struct value *paths, const cha
 
 static void set_operation(struct openapi_model *model, struct value *item,
 			  struct openapi_operation operation, const char *method,
-			  const char *action)
+			  enum openapi_action action)
 {
 	operation.method = method;
 	operation.action = action;
@@ -85,7 +86,7 @@ static void add_subresource_path(struct openapi_model *model, struct value *path
 			if (!(sub->verbs & verbs[i].verb))
 				continue;
 			set_operation(model, item, about, verbs[i].method,
-				      connect ? "connect" : verbs[i].action);
+				      connect ? ACTION_CONNECT : verbs[i].action);
 		}
 		add_path(model, paths,
 			 arena_printf(arena, "%s/%s%s", object, name, rest ? "/{path}" : ""), item);
@@ -93,7 +94,7 @@ static void add_subresource_path(struct openapi_model *model, struct value *path
 }
 
 static void add_watch(struct openapi_model *model, struct value *paths, const char *path,
-		      const struct openapi_operation *about, const char *action)
+		      const struct openapi_operation *about, enum openapi_action action)
 {
 	struct value *item = value_object(model->arena);
 
@@ -111,15 +112,15 @@ static void add_watches(struct openapi_model *model, struct value *paths, const 
 	if (!(about->resource->row->verbs & SCHEMA_WATCH))
 		return;
 	add_watch(model, paths, arena_printf(arena, "%s/watch/%s", root, below), about,
-		  "watchlist");
+		  ACTION_WATCHLIST);
 	add_watch(model, paths, arena_printf(arena, "%s/watch/%s/{name}", root, below), about,
-		  "watch");
+		  ACTION_WATCH);
 	if (!about->resource->namespaced)
 		return;
 	everywhere.scope = "";
 	everywhere.everywhere = true;
 	add_watch(model, paths, arena_printf(arena, "%s/watch/%s", root, about->resource->name),
-		  &everywhere, "watchlist");
+		  &everywhere, ACTION_WATCHLIST);
 }
 
 static void add_resource(struct openapi_model *model, struct value *paths, const char *root,
@@ -144,7 +145,7 @@ static void add_resource(struct openapi_model *model, struct value *paths, const
 
 		everywhere.scope = "";
 		everywhere.everywhere = true;
-		set_operation(model, item, everywhere, "get", "list");
+		set_operation(model, item, everywhere, "get", ACTION_LIST);
 		add_path(model, paths, arena_printf(arena, "%s/%s", root, resource->name), item);
 	}
 	add_watches(model, paths, root, below, &about);
@@ -152,7 +153,7 @@ static void add_resource(struct openapi_model *model, struct value *paths, const
 
 /* What is not about objects: discovery and the version. */
 static void add_document(struct openapi_model *model, struct value *paths, const char *path,
-			 const char *about, const char *type)
+			 const char *about, const char *id, const char *type)
 {
 	struct arena *arena = model->arena;
 	struct value *item = value_object(arena);
@@ -162,6 +163,7 @@ static void add_document(struct openapi_model *model, struct value *paths, const
 	struct value *answers;
 
 	value_set_text(arena, made, "description", about);
+	value_set_text(arena, made, "operationId", id);
 	answers = value_make_object(arena, made, "responses");
 	value_set_text(arena, answer, "description", "OK");
 	if (model->v3)
@@ -198,15 +200,17 @@ struct value *openapi_paths(struct openapi_model *model, const char *group, cons
 		list = arena_printf(arena, "%s/", root);
 		if (!value_get(paths, list))
 			add_document(model, paths, list, "List what this version serves",
+				     openapi_group_id(arena, "get", resource, "APIResources"),
 				     "meta.v1.APIResourceList");
 		add_resource(model, paths, root, resource);
 	}
 	if (!group) {
 		add_document(model, paths, "/api/", "List the versions of the core group",
-			     "meta.v1.APIVersions");
-		add_document(model, paths, "/apis/", "List the groups", "meta.v1.APIGroupList");
+			     "getCoreAPIVersions", "meta.v1.APIVersions");
+		add_document(model, paths, "/apis/", "List the groups", "getAPIVersions",
+			     "meta.v1.APIGroupList");
 		add_document(model, paths, "/version/", "The version of the server",
-			     "version.Info");
+			     "getCodeVersion", "version.Info");
 	}
 	value_sort_keys(paths);
 	return paths;

@@ -21,8 +21,9 @@
  * 12  net    loop->mutex          the streams of one loop; no callback under it
  * 13  base   workers->mutex       the queues of a pool
  * 14  host   plugin->series_lock  the metrics that one plugin has made
- * 15  base   metrics.lock         the list of series
- * 16  base   ring.lock (log)      last of all
+ * 15  api    documents_lock       OpenAPI documents, while one is made
+ * 16  base   metrics.lock         the list of series
+ * 17  base   ring.lock (log)      last of all
  *
  * 1 and 2 are never taken twice by one thread for the same plugin: host_enter
  * ends the process rather than wait for itself.
