@@ -3,4 +3,5 @@
 core_libcoxcore_la_SOURCES += \
 	%D%/controller.c %D%/controller.h \
 	%D%/flags.c %D%/flags.h \
-	%D%/manager.c %D%/manager.h
+	%D%/manager.c %D%/manager.h \
+	%D%/options.c %D%/options.h

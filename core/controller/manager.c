@@ -12,6 +12,7 @@
 #include "client/leader.h"
 #include "controller/controller.h"
 #include "controller/flags.h"
+#include "controller/options.h"
 #include "host/host.h"
 
 #include <coxswain/kit/alloc.h>
@@ -21,7 +22,11 @@
 #include <string.h>
 
 /* On by default, in the order in which they are started. */
-static const char *const by_default[] = {"replication"};
+static const char *const by_default[] = {
+	"serviceaccount",
+	"namespace",
+	"replication",
+};
 
 /* Names by which others know a controller of ours. */
 static const struct {
@@ -29,6 +34,9 @@ static const struct {
 } aliases[] = {
 	{"replicationcontroller", "replication"},
 	{"replicationcontroller-controller", "replication"},
+	{"serviceaccount-controller", "serviceaccount"},
+	{"root-ca-certificate-publisher-controller", "serviceaccount"},
+	{"namespace-controller", "namespace"},
 };
 
 struct manager {
@@ -95,18 +103,14 @@ static int open_plugin(struct daemon *daemon, const char *name, struct cox_error
 {
 	struct manager *manager = daemon->state;
 	struct host_plugin *plugin = NULL;
-	cox_autobuf workers = COX_BUF_INIT;
 
 	if (daemon_open_plugin(daemon, "controller", name, "controllers", &plugin, err))
 		return -1;
 	if (!plugin)
 		return 0;
 	cox_vec_push(&manager->plugins, plugin);
-	if (!strcmp(name, "replication") && manager->config->concurrent_rc_syncs != 5) {
-		cox_buf_printf(&workers, "%lld", (long long)manager->config->concurrent_rc_syncs);
-		if (host_set_option(plugin, "workers", workers.data, "--concurrent-rc-syncs", err))
-			return -1;
-	}
+	if (controller_options_set(plugin, manager->config, err))
+		return -1;
 	return host_configure(plugin, err);
 }
 

@@ -224,3 +224,11 @@ tests_unit_ctl_namespace_SOURCES = %D%/ctl_namespace.c $(CONTROLLER_FIXTURE)
 tests_unit_ctl_namespace_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_ctl_namespace_LDADD = $(UNIT_LDADD)
 endif
+
+if PLUGIN_CONTROLLER_SERVICEACCOUNT
+check_PROGRAMS += tests/unit/ctl_serviceaccount
+TESTS += tests/unit/ctl_serviceaccount
+tests_unit_ctl_serviceaccount_SOURCES = %D%/ctl_serviceaccount.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_serviceaccount_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_serviceaccount_LDADD = $(UNIT_LDADD)
+endif

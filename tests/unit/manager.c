@@ -43,7 +43,7 @@ int daemon_open_plugin(struct daemon *daemon, const char *kind, const char *name
 
 static void chosen_are(const char *flags, const char *wanted)
 {
-	char words[128], got[128] = "", *at = words, *word;
+	char words[256], got[256] = "", *at = words, *word;
 	char *items[8];
 	struct flag_list list = {items, 0};
 	struct controller_names names = {0};
@@ -59,13 +59,17 @@ static void chosen_are(const char *flags, const char *wanted)
 	cox_vec_free(&names);
 }
 
+/* What is on by default, but for the last one. */
+#define ALL "serviceaccount,namespace,"
+#define BUT_NAMESPACE "serviceaccount"
+
 static void test_choice(void **state)
 {
 	(void)state;
-	chosen_are("*", "replication");
-	chosen_are("*,-replication", "");
-	chosen_are("*,-replicationcontroller-controller", "");
-	chosen_are("*,mine", "replication,mine");
+	chosen_are("*", ALL "replication");
+	chosen_are("*,-replication,-namespace", BUT_NAMESPACE);
+	chosen_are("*,-replicationcontroller-controller,-namespace-controller", BUT_NAMESPACE);
+	chosen_are("*,mine", ALL "replication,mine");
 	chosen_are("mine,replicationcontroller,replication", "mine,replication");
 	chosen_are("mine,-mine", "");
 }
@@ -80,7 +84,7 @@ static void test_life(void **state)
 	struct client *backend = fake_server_client(server);
 	struct fake_http *http = fake_http_new(backend);
 	const char *build = getenv("builddir");
-	char directory[4096], *items[] = {(char *)"*"};
+	char directory[4096], *items[] = {(char *)"replication"};
 	struct controller_manager_config config = {
 		.master = fake_http_url(http),
 		.leader_elect = true,
