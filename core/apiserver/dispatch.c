@@ -122,11 +122,36 @@ static bool verb_allowed(const struct api_call *call)
 	return bit && (verbs & bit);
 }
 
+/* Objects are made in their collection, and changed under their name. */
+static bool method_fits(const struct api_call *call)
+{
+	if (*call->route.subresource)
+		return true;
+	switch (call->verb) {
+	case VERB_CREATE:
+		return !*call->route.name &&
+		       (!call->resource->namespaced || *call->route.namespace_);
+	case VERB_UPDATE:
+	case VERB_PATCH:
+		return *call->route.name;
+	default:
+		return true;
+	}
+}
+
 void dispatch_resource(struct api_call *call)
 {
 	const struct schema *schema = call->server->schema;
 
-	if (!call->resource || !path_fits(call)) {
+	if (!call->resource) {
+		fail_not_found(call);
+		return;
+	}
+	if (!method_fits(call)) {
+		fail_method(call);
+		return;
+	}
+	if (!path_fits(call)) {
 		fail_not_found(call);
 		return;
 	}
@@ -138,8 +163,7 @@ void dispatch_resource(struct api_call *call)
 			return;
 		}
 	}
-	if (!verb_allowed(call) || (call->verb == VERB_CREATE && *call->route.name &&
-				    !call->subresource)) {
+	if (!verb_allowed(call)) {
 		fail_method(call);
 		return;
 	}

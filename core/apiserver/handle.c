@@ -238,8 +238,10 @@ void apiserver_handle(struct http_request *request)
 
 /*
  * A page in a browser may send requests to the insecure port by way of the
- * browser's owner: a foreign Host or Origin, or a body of a type that a form
- * can send, gives it away.
+ * browser's owner: a foreign Host or Origin, the browser's own word, or a body
+ * of a type that a form can send, gives it away. A body without any type is
+ * what kubectl 1.20 creates and every kubectl scales with; browsers add an
+ * Origin to all bodies that they send to other sites.
  */
 static bool host_is_local(const struct apiserver *server, const char *host)
 {
@@ -263,6 +265,7 @@ static int check_insecure(const struct http_request *request, struct cox_error *
 {
 	const char *host = http_header(request, "Host");
 	const char *origin = http_header(request, "Origin");
+	const char *site = http_header(request, "Sec-Fetch-Site");
 	const char *type = http_header(request, "Content-Type");
 
 	if (host && !host_is_local(request->context, host))
@@ -271,7 +274,10 @@ static int check_insecure(const struct http_request *request, struct cox_error *
 	if (origin)
 		return error_set(err, COX_REASON_FORBIDDEN,
 				 "the insecure port takes no request from the page \"%s\"", origin);
-	if (request->body.size && (!type || negotiate_body(type) == MEDIA_NONE) &&
+	if (site && strcmp(site, "none") != 0 && strcmp(site, "same-origin") != 0)
+		return error_set(err, COX_REASON_FORBIDDEN,
+				 "the insecure port takes no %s request from a page", site);
+	if (request->body.size && type && negotiate_body(type) == MEDIA_NONE &&
 	    request->method != HTTP_PATCH)
 		return error_set(err, COX_REASON_UNSUPPORTED_MEDIA,
 				 "the insecure port needs a Content-Type that this API knows: "

@@ -56,13 +56,20 @@ static int first_address(char *out, size_t size, struct cox_error *err)
 			 "--advertise-address");
 }
 
+static bool is_loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
+	       strcmp(address, "localhost") == 0;
+}
+
 int serving_advertised(const struct apiserver_config *config, char *out, size_t size,
 		       struct cox_error *err)
 {
 	const char *address = *config->advertise_address ? config->advertise_address
 							  : config->bind_address;
 
-	if (strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0)
+	if (strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0 ||
+	    (!*config->advertise_address && is_loopback(address)))
 		return first_address(out, size, err);
 	if (strlen(address) >= size)
 		return error_set(err, COX_REASON_INVALID, "--advertise-address: \"%s\" is too long",
@@ -83,12 +90,6 @@ static struct http_server *open_server(struct serving *serving, const char *addr
 				     .request_time = serving->config->request_timeout};
 
 	return http_server_open(&config, err);
-}
-
-static bool is_loopback(const char *address)
-{
-	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
-	       strcmp(address, "localhost") == 0;
 }
 
 /* True: nothing is left to be done for this port. */
