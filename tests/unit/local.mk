@@ -232,3 +232,9 @@ tests_unit_ctl_serviceaccount_SOURCES = %D%/ctl_serviceaccount.c $(CONTROLLER_FI
 tests_unit_ctl_serviceaccount_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_ctl_serviceaccount_LDADD = $(UNIT_LDADD)
 endif
+
+check_PROGRAMS += tests/unit/printers
+TESTS += tests/unit/printers
+tests_unit_printers_SOURCES = %D%/printers.c
+tests_unit_printers_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_printers_LDADD = $(UNIT_LDADD)
