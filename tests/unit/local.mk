@@ -238,3 +238,9 @@ TESTS += tests/unit/printers
 tests_unit_printers_SOURCES = %D%/printers.c
 tests_unit_printers_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_printers_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/openapi
+TESTS += tests/unit/openapi
+tests_unit_openapi_SOURCES = %D%/openapi.c
+tests_unit_openapi_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_openapi_LDADD = $(UNIT_LDADD)
