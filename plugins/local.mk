@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every plugin has a folder with its code, its local.mk and its man page.
 
+include plugins/authenticator/common/local.mk
+include plugins/authenticator/x509/local.mk
+include plugins/authenticator/token/local.mk
+include plugins/authenticator/basic/local.mk
+include plugins/authenticator/serviceaccount/local.mk
 include plugins/authorizer/alwaysallow/local.mk
 include plugins/authorizer/alwaysdeny/local.mk
 
