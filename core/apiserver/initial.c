@@ -168,7 +168,7 @@ static int ensure_all(struct initial *initial, struct cox_error *err)
 			return -1;
 	if (ensure_range(initial, err) != 0 || ensure_service(initial, err) != 0)
 		return -1;
-	return ensure_endpoints(initial, err);
+	return *initial->advertised ? ensure_endpoints(initial, err) : 0;
 }
 
 static void *look_after(void *context)

@@ -16,7 +16,7 @@ struct initial;
 struct initial_options {
 	const char *address_range;   /* of services */
 	const char *service_address; /* of the service `kubernetes` */
-	const char *advertised;	     /* where this server is reached */
+	const char *advertised;	     /* where this server is reached; "": nowhere */
 	unsigned port;		     /* its secure port */
 };
 

@@ -204,15 +204,17 @@ static int start_chains(struct apiserver_daemon *api, struct cox_error *err)
 static int start_initial(struct apiserver_daemon *api, struct cox_error *err)
 {
 	const struct apiserver_config *config = api->config;
-	char advertised[64];
+	char advertised[64] = "";
+	cox_autoerror why = COX_ERROR_INIT;
 	struct initial_options options = {
 		.address_range = config->service_cluster_ip_range,
 		.service_address = allocators_first_address(api->server.allocators),
 		.advertised = advertised,
 		.port = config->secure_port ? (unsigned)config->secure_port : 6443};
 
-	if (serving_advertised(config, advertised, sizeof(advertised), err) != 0)
-		return -1;
+	/* A host without a network can still serve itself. */
+	if (serving_advertised(config, advertised, sizeof(advertised), &why) != 0)
+		log_warning("The service \"kubernetes\" has no endpoint: %s", error_text(&why));
 	api->initial = initial_start(api->server.client, &options, err);
 	return api->initial ? 0 : -1;
 }

@@ -35,7 +35,7 @@ static struct value *texts_value(struct arena *arena, const char *const *texts, 
 static struct value *user_value(struct arena *arena, const struct identity *identity)
 {
 	struct value *user = value_object(arena);
-	struct value *extra;
+	struct value *extra = NULL;
 
 	value_set_text(arena, user, "username", identity->user);
 	if (*identity->uid)
