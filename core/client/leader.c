@@ -110,7 +110,7 @@ static int lease_write(struct leader *leader, const struct lease *lease, const c
 		cox_json_text_set(&json, "resourceVersion", lease->revision);
 	cox_json_end(&json);
 	cox_json_object(&json, "spec");
-	cox_json_text(&json, "holderIdentity", holder);
+	cox_json_text_set(&json, "holderIdentity", holder); /* "": given back */
 	cox_json_int(&json, "leaseDurationSeconds", (int64_t)(seconds ? seconds : 1));
 	cox_json_text(&json, "acquireTime", renewal && *lease->acquired ? lease->acquired : now);
 	cox_json_text(&json, "renewTime", now);
