@@ -12,8 +12,10 @@ include plugins/authorizer/alwaysdeny/local.mk
 include plugins/storage/common/local.mk
 include plugins/storage/memory/local.mk
 include plugins/storage/leveldb/local.mk
+include plugins/controller/common/local.mk
 include plugins/controller/namespace/local.mk
 include plugins/controller/serviceaccount/local.mk
+include plugins/controller/endpoints/local.mk
 include plugins/controller/replication/local.mk
 include plugins/runtime/hollow/local.mk
 include plugins/runtime/oci/local.mk

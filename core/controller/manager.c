@@ -37,6 +37,7 @@ static const struct {
 	{"serviceaccount-controller", "serviceaccount"},
 	{"root-ca-certificate-publisher-controller", "serviceaccount"},
 	{"namespace-controller", "namespace"},
+	{"endpoints-controller", "endpoints"},
 };
 
 struct manager {

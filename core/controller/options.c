@@ -18,6 +18,8 @@ static const struct {
 	{"replication", "workers", "concurrent-rc-syncs"},
 	{"namespace", "workers", "concurrent-namespace-syncs"},
 	{"namespace", "resync", "namespace-sync-period"},
+	{"endpoints", "workers", "concurrent-endpoint-syncs"},
+	{"endpointslice", "workers", "concurrent-endpoint-syncs"},
 	{"serviceaccount", "root-ca-file", "root-ca-file"},
 };
 

@@ -213,26 +213,6 @@ tests_unit_api_request_SOURCES = %D%/api_request.c
 tests_unit_api_request_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_api_request_LDADD = $(UNIT_LDADD)
 
-# Tests of controller plugins, run as in the daemon on a fake API server.
-CONTROLLER_FIXTURE = tests/lib/controllers.c tests/lib/controllers.h \
-	tests/lib/fake_server.c tests/lib/fake_server.h
-
-if PLUGIN_CONTROLLER_NAMESPACE
-check_PROGRAMS += tests/unit/ctl_namespace
-TESTS += tests/unit/ctl_namespace
-tests_unit_ctl_namespace_SOURCES = %D%/ctl_namespace.c $(CONTROLLER_FIXTURE)
-tests_unit_ctl_namespace_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
-tests_unit_ctl_namespace_LDADD = $(UNIT_LDADD)
-endif
-
-if PLUGIN_CONTROLLER_SERVICEACCOUNT
-check_PROGRAMS += tests/unit/ctl_serviceaccount
-TESTS += tests/unit/ctl_serviceaccount
-tests_unit_ctl_serviceaccount_SOURCES = %D%/ctl_serviceaccount.c $(CONTROLLER_FIXTURE)
-tests_unit_ctl_serviceaccount_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
-tests_unit_ctl_serviceaccount_LDADD = $(UNIT_LDADD)
-endif
-
 check_PROGRAMS += tests/unit/printers
 TESTS += tests/unit/printers
 tests_unit_printers_SOURCES = %D%/printers.c
@@ -244,3 +224,5 @@ TESTS += tests/unit/openapi
 tests_unit_openapi_SOURCES = %D%/openapi.c
 tests_unit_openapi_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_openapi_LDADD = $(UNIT_LDADD)
+
+include tests/unit/controllers.mk

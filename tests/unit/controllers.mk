@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests of controller plugins, run as in the daemon on a fake API server.
+CONTROLLER_FIXTURE = tests/lib/controllers.c tests/lib/controllers.h \
+	tests/lib/fake_server.c tests/lib/fake_server.h
+
+if PLUGIN_CONTROLLER_NAMESPACE
+check_PROGRAMS += tests/unit/ctl_namespace
+TESTS += tests/unit/ctl_namespace
+tests_unit_ctl_namespace_SOURCES = %D%/ctl_namespace.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_namespace_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_namespace_LDADD = $(UNIT_LDADD)
+endif
+
+if PLUGIN_CONTROLLER_SERVICEACCOUNT
+check_PROGRAMS += tests/unit/ctl_serviceaccount
+TESTS += tests/unit/ctl_serviceaccount
+tests_unit_ctl_serviceaccount_SOURCES = %D%/ctl_serviceaccount.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_serviceaccount_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_serviceaccount_LDADD = $(UNIT_LDADD)
+endif
+
+if PLUGIN_CONTROLLER_ENDPOINTS
+check_PROGRAMS += tests/unit/ctl_endpoints
+TESTS += tests/unit/ctl_endpoints
+tests_unit_ctl_endpoints_SOURCES = %D%/ctl_endpoints.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_endpoints_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_endpoints_LDADD = $(UNIT_LDADD)
+endif
