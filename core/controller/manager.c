@@ -22,11 +22,14 @@
 #include <string.h>
 
 /* On by default, in the order in which they are started. */
+/* clang-format off */
 static const char *const by_default[] = {
 	"serviceaccount",
 	"namespace",
+	"endpoints",
 	"replication",
 };
+/* clang-format on */
 
 /* Names by which others know a controller of ours. */
 static const struct {
@@ -36,7 +39,9 @@ static const struct {
 	{"replicationcontroller-controller", "replication"},
 	{"serviceaccount-controller", "serviceaccount"},
 	{"root-ca-certificate-publisher-controller", "serviceaccount"},
+	{"root-ca-cert-publisher", "serviceaccount"},
 	{"namespace-controller", "namespace"},
+	{"endpoint", "endpoints"},
 	{"endpoints-controller", "endpoints"},
 };
 

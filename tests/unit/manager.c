@@ -43,7 +43,7 @@ int daemon_open_plugin(struct daemon *daemon, const char *kind, const char *name
 
 static void chosen_are(const char *flags, const char *wanted)
 {
-	char words[256], got[256] = "", *at = words, *word;
+	char words[256], got[512] = "", *at = words, *word;
 	char *items[8];
 	struct flag_list list = {items, 0};
 	struct controller_names names = {0};
