@@ -20,3 +20,14 @@ include plugins/controller/replication/local.mk
 include plugins/runtime/hollow/local.mk
 include plugins/runtime/oci/local.mk
 include plugins/network/bridge/local.mk
+
+include plugins/admission/common/local.mk
+include plugins/admission/alwaysadmit/local.mk
+include plugins/admission/alwaysdeny/local.mk
+include plugins/admission/limitranger/local.mk
+include plugins/admission/namespaceautoprovision/local.mk
+include plugins/admission/namespaceexists/local.mk
+include plugins/admission/namespacelifecycle/local.mk
+include plugins/admission/resourcequota/local.mk
+include plugins/admission/securitycontextdeny/local.mk
+include plugins/admission/serviceaccount/local.mk

@@ -130,12 +130,25 @@ static bool in_list(const struct flag_list *list, const char *name)
 	return false;
 }
 
-static int plan_named(struct daemon *daemon, struct chain_plan *plan, enum chain_kind kind,
-		      const struct flag_list *names, const struct flag_list *without,
-		      const char *flag, struct cox_error *err)
+/* What the server tells a plugin of an admission list, whatever the list says. */
+static size_t options_of(const struct apiserver_config *config, enum chain_kind kind,
+			 const char *name, struct fed_option option[1])
+{
+	if (kind != CHAIN_ADMISSION || strcmp(name, "ServiceAccount") != 0)
+		return 0;
+	option[0] = (struct fed_option){"token-signing",
+					credentials_signs_tokens(config) ? "true" : "false",
+					"service-account-signing-key-file"};
+	return 1;
+}
+
+static int plan_named(struct daemon *daemon, const struct apiserver_config *config,
+		      struct chain_plan *plan, enum chain_kind kind, const struct flag_list *names,
+		      const struct flag_list *without, const char *flag, struct cox_error *err)
 {
 	for (size_t i = 0; i < names->count; i++) {
 		const char *name = names->items[i];
+		struct fed_option option[1];
 
 		if (!*name) {
 			cox_autofree char *list = joined(names);
@@ -147,7 +160,8 @@ static int plan_named(struct daemon *daemon, struct chain_plan *plan, enum chain
 		}
 		if (without && in_list(without, name))
 			continue;
-		if (plan_plugin(daemon, plan, kind, name, flag, NULL, 0, err) == 0)
+		if (plan_plugin(daemon, plan, kind, name, flag, option,
+				options_of(config, kind, name, option), err) == 0)
 			continue;
 		/* The sentence that users of the first release know comes first. */
 		if (kind == CHAIN_ADMISSION && err->reason == COX_REASON_NOT_FOUND) {
@@ -172,12 +186,12 @@ static int plan_admission(struct daemon *daemon, const struct apiserver_config *
 				     sizeof(default_admission) / sizeof(default_admission[0])};
 
 	if (flags_given(daemon->flags, "admission-control"))
-		return plan_named(daemon, plan, CHAIN_ADMISSION, &config->admission_control, NULL,
-				  "admission-control", err);
-	if (plan_named(daemon, plan, CHAIN_ADMISSION, &defaults, &config->disable_admission_plugins,
-		       "disable-admission-plugins", err) != 0)
+		return plan_named(daemon, config, plan, CHAIN_ADMISSION, &config->admission_control,
+				  NULL, "admission-control", err);
+	if (plan_named(daemon, config, plan, CHAIN_ADMISSION, &defaults,
+		       &config->disable_admission_plugins, "disable-admission-plugins", err) != 0)
 		return -1;
-	return plan_named(daemon, plan, CHAIN_ADMISSION, &config->enable_admission_plugins,
+	return plan_named(daemon, config, plan, CHAIN_ADMISSION, &config->enable_admission_plugins,
 			  &defaults, "enable-admission-plugins", err);
 }
 
@@ -187,7 +201,7 @@ struct chain_plan *chain_plan_new(struct daemon *daemon, const struct apiserver_
 	struct chain_plan *plan = cox_new(struct chain_plan);
 
 	if (plan_authenticators(daemon, config, plan, err) != 0 ||
-	    plan_named(daemon, plan, CHAIN_AUTHORIZER, &config->authorization_mode, NULL,
+	    plan_named(daemon, config, plan, CHAIN_AUTHORIZER, &config->authorization_mode, NULL,
 		       "authorization-mode", err) != 0 ||
 	    plan_admission(daemon, config, plan, err) != 0) {
 		chain_plan_free(plan);

@@ -137,17 +137,23 @@ int credentials_prepare(const struct apiserver_config *config, struct cox_error 
 	return make_token_key(config, err);
 }
 
+bool credentials_signs_tokens(const struct apiserver_config *config)
+{
+	return *config->service_account_signing_key_file || !config->service_account_key_file.count;
+}
+
 struct pki_key *credentials_signing_key(const struct apiserver_config *config,
 					struct cox_error *err)
 {
 	cox_autofree char *made = pki_path(config, "sa.key");
 
-	if (*config->service_account_signing_key_file)
-		return pki_key_load(config->service_account_signing_key_file, err);
 	/* With keys of others to check tokens by, ours would not be accepted. */
-	if (config->service_account_key_file.count)
+	if (!credentials_signs_tokens(config))
 		return NULL;
-	return pki_key_load(made, err);
+	return pki_key_load(*config->service_account_signing_key_file
+				    ? config->service_account_signing_key_file
+				    : made,
+			    err);
 }
 
 /* Whether the certificate is there, fits its key, and lasts for a while. */
