@@ -82,6 +82,7 @@ static uint64_t served_hash(const struct apiserver *server)
 
 /* Making */
 
+/* -1: zlib has no memory. One call suffices: deflateBound is room for all. */
 static int pack(struct document *document, const struct cox_buf *plain)
 {
 	z_stream stream = {.next_in = (unsigned char *)plain->data,
@@ -194,6 +195,7 @@ static struct document *get_document(const struct apiserver *server, const struc
 
 /* Answering */
 
+/* "gzip;q=0" is how a client says no; everything else is some liking. */
 static bool takes_gzip(const struct http_request *request)
 {
 	const char *accept = http_header(request, "Accept-Encoding");
@@ -228,6 +230,7 @@ static void fail_internal(struct api_call *call)
 	call_fail(call, &err);
 }
 
+/* Kept bytes are sent under the caller's reference, unpacked ones are the answer's own. */
 static struct http_piece body_of(struct document *document, bool gzip)
 {
 	void *plain;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one method of one path does; see openapi_model.h. */
+/*
+ * What one method of one path does; see openapi_model.h. Client generators
+ * make functions of these, kubectl asks them what the server can: names,
+ * actions and kinds are those that every server of this API publishes; the
+ * texts are ours. Media types are the ones this server reads and writes.
+ */
 #include "apiserver/openapi_model.h"
 
 #include <coxswain/kit/text.h>
@@ -37,6 +42,7 @@ static const struct {
 	{"watch", "boolean", "Follow the changes instead of a list."},
 };
 
+/* Which of them each kind of operation takes, by name. */
 static const char *const list_names[] = {"allowWatchBookmarks",
 					 "continue",
 					 "fieldSelector",
@@ -164,6 +170,7 @@ static struct value *parameter(struct openapi_model *model, const char *name, co
 	return made;
 }
 
+/* One value a name: hundreds of operations link the same few parameters. */
 static struct value *shared_parameter(struct openapi_model *model, const char *name, const char *in)
 {
 	struct value *known = value_get(model->parameters, name), *schema;
@@ -223,6 +230,7 @@ static const struct schema_type *meta_type(const struct openapi_model *model, co
 	return schema_type_named(model->schema, name);
 }
 
+/* What goes in and out: the kind of the subresource, else that of the resource. */
 static const struct schema_type *object_type(const struct openapi_model *model,
 					     const struct openapi_operation *operation)
 {
@@ -233,6 +241,7 @@ static const struct schema_type *object_type(const struct openapi_model *model,
 	return sub->type ? &model->schema->types[sub->type - 1] : NULL;
 }
 
+/* Version 3: the schema under each media type. */
 static struct value *content(struct openapi_model *model, const char *const *media,
 			     struct value *schema)
 {
@@ -256,6 +265,10 @@ static struct value *texts(struct arena *arena, const char *const *list)
 	return array;
 }
 
+/*
+ * Version 2 has the body among the parameters and its media types beside them,
+ * version 3 has a requestBody. Options of a delete may be left out.
+ */
 static void add_body(struct openapi_model *model, const struct openapi_operation *operation,
 		     const struct action *action, struct value *made, struct value *list)
 {
@@ -292,6 +305,7 @@ static void add_body(struct openapi_model *model, const struct openapi_operation
 
 /* Answers */
 
+/* The log and connections answer with bytes, deletes with a Status. */
 static struct value *answer_schema(struct openapi_model *model,
 				   const struct openapi_operation *operation, unsigned answer)
 {
@@ -317,6 +331,7 @@ static struct value *answer_schema(struct openapi_model *model,
 	}
 }
 
+/* A code each that means success, and the one failure that is not the API's own. */
 static void add_answers(struct openapi_model *model, const struct openapi_operation *operation,
 			const struct action *action, unsigned answer, struct value *made)
 {
@@ -402,6 +417,7 @@ static struct value *operation_id(struct openapi_model *model,
 		operation->rest ? "WithPath" : "");
 }
 
+/* "core_v1": generators make one class of the operations of a tag. */
 static struct value *operation_tag(struct openapi_model *model, const struct api_resource *resource)
 {
 	const char *group = camel(model->arena, *resource->group ? resource->group : "core");

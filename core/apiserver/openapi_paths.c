@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paths and whole documents; see openapi_model.h. */
+/*
+ * Paths and whole documents; see openapi_model.h. Every resource that is served
+ * has its paths here: the collection, the object, subresources, all namespaces
+ * at once, and the older watches; methods follow the verbs of discovery.
+ */
 #include "apiserver/openapi_model.h"
 
 #include "base/version.h"
@@ -45,6 +49,7 @@ static void add_path(struct openapi_model *model, struct value *paths, const cha
 	value_set(arena, paths, path, item);
 }
 
+/* `operation` is a copy, so that callers can go on with theirs. */
 static void set_operation(struct openapi_model *model, struct value *item,
 			  struct openapi_operation operation, const char *method,
 			  enum openapi_action action)
@@ -93,6 +98,7 @@ static void add_subresource_path(struct openapi_model *model, struct value *path
 	}
 }
 
+/* One of the paths below, which have nothing but a GET. */
 static void add_watch(struct openapi_model *model, struct value *paths, const char *path,
 		      const struct openapi_operation *about, enum openapi_action action)
 {
@@ -123,6 +129,7 @@ static void add_watches(struct openapi_model *model, struct value *paths, const 
 		  &everywhere, ACTION_WATCHLIST);
 }
 
+/* All paths of one resource, below ROOT. */
 static void add_resource(struct openapi_model *model, struct value *paths, const char *root,
 			 const struct api_resource *resource)
 {
@@ -177,6 +184,7 @@ static void add_document(struct openapi_model *model, struct value *paths, const
 	value_set(arena, paths, path, item);
 }
 
+/* The core group is older than groups and has a root of its own. */
 static const char *root_of(struct arena *arena, const struct api_resource *resource)
 {
 	if (!*resource->group)
@@ -218,6 +226,7 @@ struct value *openapi_paths(struct openapi_model *model, const char *group, cons
 
 /* Documents */
 
+/* Room for every type there is: each is queued once at the most. */
 static void begin(struct openapi_model *model, struct arena *arena, const struct apiserver *server,
 		  bool v3)
 {
@@ -233,6 +242,7 @@ static void begin(struct openapi_model *model, struct arena *arena, const struct
 	model->parameters = value_object(arena);
 }
 
+/* The document with what tells its form and the server's release. */
 static struct value *head(struct arena *arena, const char *key, const char *version)
 {
 	struct value *document = value_object(arena);

@@ -49,6 +49,7 @@ struct message {
 
 static const struct message schema_message;
 
+/* Members that our documents have; the messages know more. */
 static const struct member schema_members[] = {
 	{"$ref", 1, FORM_TEXT, NULL, {0}, 0},
 	{"format", 2, FORM_TEXT, NULL, {0}, 0},
@@ -193,6 +194,7 @@ static void add_text(struct cox_buf *out, unsigned number, const char *text)
 	cox_buf_str(out, text);
 }
 
+/* An Any: its second field is the text; the first, a packed message, is not used. */
 static void add_yaml(struct cox_buf *out, unsigned number, const struct value *value)
 {
 	size_t any = open_field(out, number), yaml = open_field(out, 2);
@@ -207,6 +209,7 @@ static void add_yaml(struct cox_buf *out, unsigned number, const struct value *v
 static void write_message(struct cox_buf *out, const struct message *message,
 			  const struct value *object);
 
+/* A message inside the messages that `wrap` names, outermost first. */
 static void write_wrapped(struct cox_buf *out, const uint8_t wrap[2], const struct message *message,
 			  const struct value *object)
 {
@@ -220,6 +223,7 @@ static void write_wrapped(struct cox_buf *out, const uint8_t wrap[2], const stru
 		close_field(out, first);
 }
 
+/* A map is a run of messages {1: name, 2: value}; the order is that of the tree. */
 static void write_entries(struct cox_buf *out, const struct member *member, const struct value *map)
 {
 	for (uint32_t i = 0; i < map->count; i++) {
@@ -307,6 +311,7 @@ static void write_member(struct cox_buf *out, const struct member *member,
 	}
 }
 
+/* A NamedAny. */
 static void write_extension(struct cox_buf *out, unsigned number, const char *name,
 			    const struct value *value)
 {

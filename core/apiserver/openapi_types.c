@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Schemas of types; see openapi_model.h. */
+/*
+ * Schemas of types; see openapi_model.h. A type gets a definition when the
+ * first reference to it is made, so a document holds just what it needs.
+ * Zero values of plain fields are not told as defaults: nobody sets them.
+ */
 #include "apiserver/openapi_model.h"
 
 #include "machinery/json.h"
@@ -33,6 +37,7 @@ const char *openapi_type_name(struct arena *arena, const struct schema *schema,
 	return arena_printf(arena, "io.k8s.api.%s", name);
 }
 
+/* {"type": …, "format": …}, what every schema begins with. */
 static struct value *typed(struct openapi_model *model, const char *type, const char *format)
 {
 	struct value *schema = value_object(model->arena);
@@ -63,6 +68,10 @@ struct value *openapi_reference(struct openapi_model *model, const struct schema
 	return reference;
 }
 
+/*
+ * How the basic kinds look in JSON. Times, quantities and the like have types of
+ * their own and get here only as the definitions of those.
+ */
 static struct value *plain_schema(struct openapi_model *model, unsigned kind)
 {
 	switch (kind) {
@@ -135,6 +144,7 @@ static struct value *single_schema(struct openapi_model *model, const struct sch
 	return schema;
 }
 
+/* How server-side apply merges lists (KEP-555); kubectl explain shows it, too. */
 static void add_list_facts(struct openapi_model *model, const struct schema_field *field,
 			   struct value *schema)
 {
@@ -191,6 +201,7 @@ struct value *openapi_field_schema(struct openapi_model *model, const struct sch
 	return schema;
 }
 
+/* A field as a member of its type: schema, text, default, merging. */
 static struct value *property(struct openapi_model *model, const struct schema_field *field)
 {
 	struct arena *arena = model->arena;
@@ -219,6 +230,7 @@ static struct value *property(struct openapi_model *model, const struct schema_f
 	return schema;
 }
 
+/* Members in the order of the alphabet, as all documents have them. */
 static void push_kind(struct openapi_model *model, struct value *list, const char *group,
 		      const char *version, const char *kind)
 {
@@ -253,6 +265,7 @@ static void add_kinds(struct openapi_model *model, const struct schema_type *typ
 				  strrchr(name, '.') + 1);
 }
 
+/* A type by itself. Fields go by name: the order in Go or YAML means nothing here. */
 static struct value *definition(struct openapi_model *model, const struct schema_type *type)
 {
 	struct arena *arena = model->arena;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What printers share, and which kind has which; see printers.h and table.h. */
+/*
+ * What printers share, and which kind has which; see printers.h and table.h.
+ * A kind that shows just its name and age has no printer: table.c does that.
+ */
 #include "apiserver/printers.h"
 
 #include "base/clock.h"
@@ -93,6 +96,7 @@ size_t print_sort_texts(const char **texts, size_t count)
 	return kept;
 }
 
+/* Borrowed from the object, in an array of the arena. */
 const char **print_sorted_keys(struct arena *arena, const struct value *object, size_t *count)
 {
 	const char **keys;

@@ -25,6 +25,7 @@ static void print_trimmed(struct table_row *row, const char *text)
 	cell_printf(row, "%.*s", (int)size, text);
 }
 
+/* "pod/web", in lower case as resources are typed. */
 static void print_target(struct table_row *row, const struct value *object)
 {
 	const char *name = value_get_text(object, "name");
@@ -43,6 +44,7 @@ static const char *first_set(const char *one, const char *other)
 	return *one ? one : other;
 }
 
+/* Who tells it, and from where: the older fields count if they are set. */
 static void print_source(struct table_row *row, const struct event_fields *fields)
 {
 	const struct value *source = value_get(row->object, fields->source);
@@ -54,6 +56,7 @@ static void print_source(struct table_row *row, const struct event_fields *field
 	cell_printf(row, "%s%s%s", component, *instance ? ", " : "", instance);
 }
 
+/* A series tells last and count of its own; both are missing from single events. */
 static void print_either(struct table_row *row, const struct event_fields *fields)
 {
 	const struct value *event = row->object, *series = value_get(event, "series");

@@ -25,6 +25,10 @@ static size_t balancer_addresses(struct arena *arena, const struct value *servic
 	return print_sort_texts(*addresses, count);
 }
 
+/*
+ * How the service is reached from outside. "<pending>" stands until the load
+ * balancer answers; others never get an address unless somebody writes one.
+ */
 static void print_external_ip(struct table_row *row)
 {
 	cox_autoarena arena = ARENA_INIT;
@@ -47,6 +51,7 @@ static void print_external_ip(struct table_row *row)
 	print_text_or(row, cox_buf_cstr(&text), balanced ? "<pending>" : "<none>");
 }
 
+/* "80:30001/TCP,53/UDP": the node port only where there is one. */
 static void print_service_ports(struct table_row *row)
 {
 	const struct value *ports = value_path(row->object, "spec.ports"), *port;
@@ -76,6 +81,7 @@ void print_service(struct table_row *row)
 	print_labels(row, value_get(spec, "selector"));
 }
 
+/* IPv6 addresses need brackets in front of a port. */
 static void add_endpoint(struct print_list *list, const char *ip, int64_t port)
 {
 	bool brackets = strchr(ip, ':') != NULL;
@@ -105,6 +111,7 @@ void print_endpoints(struct table_row *row)
 	print_created(row);
 }
 
+/* A port may be given by name, or not at all: then every port is meant. */
 void print_endpoint_slice(struct table_row *row)
 {
 	const struct value *endpoints = value_get(row->object, "endpoints"), *endpoint;

@@ -48,6 +48,7 @@ static void print_node_status(struct table_row *row)
 	cell_printf(row, "%s%s", status, unschedulable ? ",SchedulingDisabled" : "");
 }
 
+/* The first address of that type; a node may have several. */
 static void print_node_address(struct table_row *row, const char *type)
 {
 	const struct value *addresses = value_path(row->object, "status.addresses");
@@ -77,6 +78,7 @@ void print_node(struct table_row *row)
 	print_text_or(row, value_get_text(info, "containerRuntimeVersion"), "<unknown>");
 }
 
+/* Unknown where nothing was asked yet. */
 void print_component_status(struct table_row *row)
 {
 	const struct value *conditions = value_get(row->object, "conditions"), *condition;

@@ -36,6 +36,7 @@ void print_pod_template(struct table_row *row)
 	print_labels(row, value_path(template, "metadata.labels"));
 }
 
+/* How many keys there are, never what is under them. */
 void print_secret(struct table_row *row)
 {
 	print_name(row);

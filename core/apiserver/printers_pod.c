@@ -145,6 +145,7 @@ static void summarize_containers(struct pod_summary *pod)
 		pod->reason = has_condition(pod->status, "Ready") ? "Running" : "NotReady";
 }
 
+/* From the phase on, each rule may say better what holds the pod. */
 static void summarize(struct pod_summary *pod, const struct value *object)
 {
 	const char *phase = value_get_text(pod->status, "phase");
@@ -168,6 +169,7 @@ static void summarize(struct pod_summary *pod, const struct value *object)
 		pod->reason = "Terminating";
 }
 
+/* "4 (5m ago)": the age is that of the last end that is known. */
 static void print_restarts(struct table_row *row, const struct pod_summary *pod)
 {
 	char age[16];

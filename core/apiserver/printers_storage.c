@@ -28,6 +28,7 @@ static void print_storage(struct table_row *row, const struct value *amounts)
 	print_text_or(row, value_get_text(amounts, "storage"), "0");
 }
 
+/* Being deleted is no phase, but what people want to know. */
 static void print_phase(struct table_row *row)
 {
 	if (*value_text(value_path(row->object, "metadata.deletionTimestamp")))

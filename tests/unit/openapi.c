@@ -8,6 +8,7 @@
 #include "net/transport.h"
 
 #include <coxswain/kit/alloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -512,6 +513,65 @@ static void test_negotiation(void **state)
 	answer_free(&answer);
 }
 
+/* Many at once, before anything is made: one makes it, all get the same. */
+static void *ask_all(void *context)
+{
+	char *etags = context;
+
+	for (int round = 0; round < 10; round++) {
+		struct answer answer;
+
+		openapi_v2(ask(&answer, NULL, NULL));
+		memcpy(etags, answer.etag, sizeof(answer.etag));
+		answer_free(&answer);
+		openapi_v3(ask(&answer, NULL, NULL), "", "v1");
+		memcpy(etags + sizeof(answer.etag), answer.etag, sizeof(answer.etag));
+		answer_free(&answer);
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	enum { THREADS = 4 };
+	static char etags[THREADS][2 * sizeof(((struct answer *)NULL)->etag)];
+	pthread_t threads[THREADS];
+
+	(void)state;
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_all, etags[i]), 0);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_not_equal(etags[0][0], '\0');
+	for (int i = 1; i < THREADS; i++)
+		assert_memory_equal(etags[i], etags[0], sizeof(etags[0]));
+}
+
+/* More documents than are kept: each is right all the same, and nothing leaks. */
+static void test_many_documents(void **state)
+{
+	size_t all = server.resource_count;
+	struct answer answer;
+	char etag[64];
+
+	(void)state;
+	openapi_v2(ask(&answer, NULL, NULL));
+	copy(etag, sizeof(etag), answer.etag);
+	answer_free(&answer);
+	for (size_t count = 1; count <= all; count++) {
+		server.resource_count = count;
+		openapi_v2(ask(&answer, NULL, NULL));
+		assert_int_equal(answer.status, 200);
+		assert_int_equal(strcmp(answer.etag, etag) == 0, count == all);
+		answer_free(&answer);
+		openapi_v3_index(ask(&answer, NULL, NULL));
+		answer_free(&answer);
+		openapi_v2_protobuf(ask(&answer, NULL, NULL));
+		answer_free(&answer);
+	}
+	assert_int_equal(server.resource_count, all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -519,9 +579,11 @@ int main(void)
 		cmocka_unit_test(test_v3_paths),
 		cmocka_unit_test(test_v2),
 		cmocka_unit_test(test_protobuf),
+		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_hash_and_etag),
 		cmocka_unit_test(test_gzip),
 		cmocka_unit_test(test_negotiation),
+		cmocka_unit_test(test_many_documents),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
