@@ -34,8 +34,7 @@ static const struct composition *composition_of(const struct daemon *daemon)
 	return (const struct composition *)(const void *)daemon->personality;
 }
 
-/* "--NAME=VALUE" of a common flag, if it was given. */
-static void pass_on(const struct daemon *daemon, const char *name, struct cox_buf *word)
+void compose_pass_on(const struct daemon *daemon, const char *name, struct cox_buf *word)
 {
 	for (size_t i = 0; i < daemon->flags->flags.count; i++) {
 		const struct flag_state *state = &daemon->flags->flags.items[i];
@@ -57,7 +56,7 @@ static struct settings *read_settings(const struct daemon *daemon,
 	bool usage_error;
 
 	for (size_t i = 0; i < 3; i++) {
-		pass_on(daemon, passed[i], &words[i]);
+		compose_pass_on(daemon, passed[i], &words[i]);
 		if (words[i].size)
 			given[count++] = words[i].data;
 	}
@@ -108,11 +107,27 @@ int compose_prepare(struct daemon *daemon, struct cox_error *err)
 	return 0;
 }
 
+static int confine(const struct composition *composition, struct composed *composed,
+		   struct cox_error *err)
+{
+	const struct daemon **parts = cox_calloc(composed->part_count, sizeof(*parts));
+	int status;
+
+	for (size_t i = 0; i < composed->part_count; i++)
+		parts[i] = &composed->parts[i].daemon;
+	status = composition->confine(parts, err);
+	free(parts);
+	return status;
+}
+
 int compose_start(struct daemon *daemon, struct cox_error *err)
 {
 	const struct composition *composition = composition_of(daemon);
 	struct composed *composed = daemon->state;
 	const struct client_local *local = NULL;
+
+	if (composition->confine && confine(composition, composed, err) != 0)
+		return -1;
 
 	for (size_t i = 0; i < composed->part_count; i++) {
 		struct part *part = &composed->parts[i];

@@ -18,6 +18,11 @@ struct composition {
 	/* The API server among the parts, once it has started; NULL: none is. */
 	struct client_local (*local)(const struct daemon *part);
 	const struct personality *server; /* which part that is */
+	/*
+	 * Between prepare and start: gives up what the process does not need.
+	 * `parts` are part_count daemons. NULL: keeps its rights.
+	 */
+	int (*confine)(const struct daemon *const *parts, struct cox_error *err);
 };
 
 /* For the initialiser of a composition's personality. */
@@ -31,5 +36,8 @@ int compose_prepare(struct daemon *daemon, struct cox_error *err);
 int compose_start(struct daemon *daemon, struct cox_error *err);
 int compose_reload(struct daemon *daemon, struct cox_error *err);
 void compose_stop(struct daemon *daemon);
+
+/* "--NAME=VALUE" of a common flag that `daemon` was given; nothing if it was not. */
+void compose_pass_on(const struct daemon *daemon, const char *name, struct cox_buf *word);
 
 #endif

@@ -9,11 +9,39 @@
 #include "client/client.h"
 #include "compose.h"
 #include "controller/manager.h"
+#include "base/confine.h"
+#include "base/log.h"
 #include "daemon.h"
+#include "up.h"
+
+#include <unistd.h>
 
 static struct client_local server_of(const struct daemon *part)
 {
 	return apiserver_local(apiserver_of(part));
+}
+
+/*
+ * The control plane reads what strangers send and needs no rights: root's are
+ * given up for those of the user that its units name, too.
+ */
+static int confine_control_plane(const struct daemon *const *parts, struct cox_error *err)
+{
+	static const char user_name[] = "kube";
+	cox_autoerror why = COX_ERROR_INIT;
+	uid_t user;
+	gid_t group;
+
+	if (geteuid() == 0) {
+		if (confine_find_user(user_name, &user, &group, &why) != 0)
+			log_warning("The control plane keeps root's rights: %s (adduser --system "
+				    "--group %s)",
+				    error_text(&why), user_name);
+		else if (apiserver_hand_over(parts[0], user, group, err) != 0 ||
+			 confine_to_user(user, group, err) != 0)
+			return -1;
+	}
+	return confine_calls(err);
 }
 
 static const struct personality *const control_plane_parts[] = {
@@ -35,12 +63,26 @@ static const struct composition control_plane = {
 	.part_count = sizeof(control_plane_parts) / sizeof(control_plane_parts[0]),
 	.local = server_of,
 	.server = &apiserver_personality,
+	.confine = confine_control_plane,
+};
+
+static const struct composition up = {
+	.personality = {.name = "up",
+			.description = "a whole cluster on this machine",
+			.flags = compose_flags,
+			.flag_count = &compose_flag_count,
+			.config_size = sizeof(struct compose_config),
+			.prepare = compose_prepare,
+			.start = up_start,
+			.reload = compose_reload,
+			.stop = up_stop},
 };
 
 static const struct personality *const personalities[] = {
 	&apiserver_personality,
 	&controller_manager_personality,
 	&control_plane.personality,
+	&up.personality,
 	NULL, /* ends the list */
 };
 

@@ -25,7 +25,11 @@
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/buf.h>
 #include <coxswain/kit/cleanup.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FORM_CACHE_BYTES = 4 << 20, WORKERS_RESERVED = 2, WORKER_STACK = 512 * 1024 };
@@ -282,6 +286,46 @@ static void stop(struct daemon *daemon)
 	pthread_mutex_destroy(&server->chains_lock);
 	free(api);
 	daemon->state = NULL;
+}
+
+static int hand_over_one(int directory, const char *name, uid_t user, gid_t group,
+			 struct cox_error *err)
+{
+	if (fchownat(directory, name, user, group, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return error_errno(err, errno, "give %s to the user %u", name, (unsigned)user);
+}
+
+/* What lies below, too; links are not followed, mounts not left. */
+static int hand_over_tree(const char *path, uid_t user, gid_t group, struct cox_error *err)
+{
+	char *const paths[] = {(char *)path, NULL};
+	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_XDEV, NULL);
+	FTSENT *entry;
+	int status = 0;
+
+	if (!tree)
+		return error_errno(err, errno, "read the directory %s", path);
+	while (status == 0 && (entry = fts_read(tree)))
+		if (entry->fts_info != FTS_DP && entry->fts_statp->st_uid != user)
+			status = hand_over_one(AT_FDCWD, entry->fts_path, user, group, err);
+	fts_close(tree);
+	return status;
+}
+
+int apiserver_hand_over(const struct daemon *daemon, uid_t user, gid_t group,
+			struct cox_error *err)
+{
+	const struct apiserver_config *config = daemon->config;
+	const char *const paths[] = {config->data_dir, config->cert_dir};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (mkdir(paths[i], 0755) != 0 && errno != EEXIST)
+			return error_errno(err, errno, "make the directory %s", paths[i]);
+		if (hand_over_tree(paths[i], user, group, err) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 struct apiserver *apiserver_of(const struct daemon *daemon)

@@ -6,6 +6,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/cancel.h \
 	%D%/character.c %D%/character.h \
 	%D%/clock.c %D%/clock.h \
+	%D%/confine.c %D%/confine.h \
 	%D%/crash.c %D%/crash.h \
 	%D%/error.c %D%/error.h \
 	%D%/intern.c %D%/intern.h \

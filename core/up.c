@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole cluster; see the header. The control plane is this same program
+ * started again. It says READY as any daemon does, on a socket made for it; if
+ * it ends by itself it is started anew after a second. `lock` guards the
+ * descriptor of the process and `stopping`.
+ */
+#include "up.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/spawn.h"
+#include "host/host.h"
+
+#include <coxswain/kit/buf.h>
+#include <coxswain/kit/cleanup.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static const uint64_t ready_time = 60 * CLOCK_SECOND;
+static const uint64_t stop_time = 20 * CLOCK_SECOND;
+static const uint64_t restart_time = CLOCK_SECOND;
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pthread_t thread;
+	bool thread_runs;
+	bool stopping;
+	int process; /* pidfd of the control plane, or -1 */
+	const struct daemon *daemon;
+} up = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .process = -1};
+
+/* An abstract socket of its own name, for the messages of one child. */
+static int open_notify(struct sockaddr_un *address, socklen_t *size, struct cox_error *err)
+{
+	cox_autoclose int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	*size = sizeof(sa_family_t); /* the kernel chooses a name */
+	if (fd < 0 || bind(fd, (struct sockaddr *)address, *size) != 0)
+		return error_errno(err, errno, "make a socket for the control plane");
+	*size = sizeof(*address);
+	if (getsockname(fd, (struct sockaddr *)address, size) != 0)
+		return error_errno(err, errno, "name the socket for the control plane");
+	return cox_steal_fd(&fd);
+}
+
+/* Starts it with the common flags that this process was given. */
+static int spawn_control_plane(const char *socket_name, int *process, struct cox_error *err)
+{
+	static const char *const passed[] = {"config-dir", "plugin-dir", "v"};
+	struct cox_buf words[3] = {COX_BUF_INIT, COX_BUF_INIT, COX_BUF_INIT};
+	const char *argv[6] = {"coxswain", "control-plane"};
+	cox_autobuf notify = COX_BUF_INIT;
+	const char *env[3] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+	const struct cox_spawn_fd fds[] = {{1, 1}, {2, 2}};
+	struct cox_spawn what = {.struct_size = sizeof(what),
+				 .path = "/proc/self/exe",
+				 .argv = argv,
+				 .env = env,
+				 .fds = fds,
+				 .fd_count = 2};
+	size_t count = 2;
+	int status;
+
+	for (size_t i = 0; i < 3; i++) {
+		compose_pass_on(up.daemon, passed[i], &words[i]);
+		if (words[i].size)
+			argv[count++] = words[i].data;
+	}
+	cox_buf_printf(&notify, "NOTIFY_SOCKET=@%s", socket_name);
+	env[1] = notify.data;
+	status = spawn_process(&what, process, NULL, err);
+	for (size_t i = 0; i < 3; i++)
+		cox_buf_free(&words[i]);
+	return status;
+}
+
+static bool has_ended(int process)
+{
+	struct pollfd poller = {process, POLLIN, 0};
+
+	return poll(&poller, 1, 0) == 1;
+}
+
+/* Until READY=1 came, the process ended, or time is up. */
+static int wait_until_ready(int notify, int process, struct cox_error *err)
+{
+	uint64_t deadline = clock_monotonic() + ready_time;
+	char message[1024];
+
+	while (clock_monotonic() < deadline) {
+		struct pollfd pollers[] = {{notify, POLLIN, 0}, {process, POLLIN, 0}};
+		ssize_t size;
+
+		if (poll(pollers, 2, 1000) < 0 && errno != EINTR)
+			return error_errno(err, errno, "wait for the control plane");
+		if (pollers[1].revents)
+			return error_set(err, COX_REASON_SERVICE_UNAVAILABLE,
+					 "the control plane ended while it started; its own "
+					 "message is above");
+		if (!(pollers[0].revents & POLLIN))
+			continue;
+		size = recv(notify, message, sizeof(message) - 1, MSG_DONTWAIT);
+		message[size > 0 ? size : 0] = '\0';
+		if (strstr(message, "READY=1"))
+			return 0;
+	}
+	return error_set(err, COX_REASON_TIMEOUT, "the control plane was not ready within 60 s");
+}
+
+static int start_control_plane(struct cox_error *err)
+{
+	struct sockaddr_un address;
+	socklen_t size;
+	cox_autoclose int notify = open_notify(&address, &size, err);
+	char name[sizeof(address.sun_path) + 1];
+	size_t length;
+	int process;
+
+	if (notify < 0)
+		return -1;
+	/* Abstract: the name begins behind a zero byte. */
+	length = size - offsetof(struct sockaddr_un, sun_path) - 1;
+	memcpy(name, address.sun_path + 1, length);
+	name[length] = '\0';
+	if (spawn_control_plane(name, &process, err) != 0)
+		return -1;
+	pthread_mutex_lock(&up.lock);
+	up.process = process;
+	pthread_mutex_unlock(&up.lock);
+	return wait_until_ready(notify, process, err);
+}
+
+/* Ends the process, by force if it takes too long; forgets it. */
+static void end_control_plane(void)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+	int process, status;
+
+	pthread_mutex_lock(&up.lock);
+	process = cox_steal_fd(&up.process);
+	pthread_mutex_unlock(&up.lock);
+	if (process < 0)
+		return;
+	if (spawn_signal(process, SIGTERM, &err) == 0 &&
+	    spawn_wait(process, clock_monotonic() + stop_time, &status, &err) != 0) {
+		log_warning("The control plane does not stop: %s", error_text(&err));
+		if (spawn_signal(process, SIGKILL, &err) == 0 &&
+		    spawn_wait(process, 0, &status, &err) != 0)
+			log_error("The control plane: %s", error_text(&err));
+	}
+	close(process);
+}
+
+/* True: woken because everything stops. */
+static bool pause_unless_stopping(uint64_t time)
+{
+	uint64_t until = clock_monotonic() + time;
+	struct timespec when = {(time_t)(until / CLOCK_SECOND), (long)(until % CLOCK_SECOND)};
+
+	cox_lock_scope(&up.lock);
+	while (!up.stopping && clock_monotonic() < until)
+		pthread_cond_clockwait(&up.changed, &up.lock, CLOCK_MONOTONIC, &when);
+	return up.stopping;
+}
+
+static int ended_with(int process)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+	int status = -1;
+
+	if (spawn_wait(process, 0, &status, &err) != 0)
+		log_error("The control plane: %s", error_text(&err));
+	return status;
+}
+
+static void *look_after(void *unused)
+{
+	(void)unused;
+	while (!pause_unless_stopping(restart_time)) {
+		cox_autoerror err = COX_ERROR_INIT;
+		int process;
+
+		pthread_mutex_lock(&up.lock);
+		process = up.process;
+		if (process >= 0 && !has_ended(process)) {
+			pthread_mutex_unlock(&up.lock);
+			continue;
+		}
+		up.process = -1;
+		pthread_mutex_unlock(&up.lock);
+		if (process >= 0) {
+			log_error("The control plane ended with status %d; starting it again",
+				  ended_with(process));
+			close(process);
+		}
+		if (start_control_plane(&err) != 0)
+			log_error("%s", error_text(&err));
+	}
+	return NULL;
+}
+
+int up_start(struct daemon *daemon, struct cox_error *err)
+{
+	int failure;
+
+	up.daemon = daemon;
+	if (start_control_plane(err) != 0 || compose_start(daemon, err) != 0)
+		return -1;
+	failure = pthread_create(&up.thread, NULL, look_after, NULL);
+	if (failure != 0)
+		return error_errno(err, failure, "start a thread");
+	up.thread_runs = true;
+	return 0;
+}
+
+void up_stop(struct daemon *daemon)
+{
+	pthread_mutex_lock(&up.lock);
+	up.stopping = true;
+	pthread_cond_broadcast(&up.changed);
+	pthread_mutex_unlock(&up.lock);
+	if (up.thread_runs)
+		pthread_join(up.thread, NULL);
+	/* The node first: it may have pods to stop, and tells the server so. */
+	compose_stop(daemon);
+	end_control_plane();
+}
