@@ -6,11 +6,11 @@
  */
 #include "apiserver/local.h"
 #include "apiserver/personality.h"
+#include "base/confine.h"
+#include "base/log.h"
 #include "client/client.h"
 #include "compose.h"
 #include "controller/manager.h"
-#include "base/confine.h"
-#include "base/log.h"
 #include "daemon.h"
 #include "up.h"
 

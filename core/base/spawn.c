@@ -110,6 +110,8 @@ static __attribute__((noreturn)) void child_run(struct plan *plan)
 	report = child_place_fds(plan);
 	child_close_others(plan, report);
 	umask(022);
+	/* Ctrl-C on the daemon's terminal is not for its children. */
+	setsid();
 	if (atomic_load(&file_limit_known) && setrlimit(RLIMIT_NOFILE, &file_limit) < 0)
 		child_fail(report, "set RLIMIT_NOFILE");
 	if (chdir(what->cwd ? what->cwd : "/") < 0)
