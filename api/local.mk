@@ -11,6 +11,7 @@ coxinclude_HEADERS = \
 	%D%/coxswain/authorizer.h \
 	%D%/coxswain/network.h \
 	%D%/coxswain/plugin.h \
+	%D%/coxswain/proxy.h \
 	%D%/coxswain/runtime.h \
 	%D%/coxswain/scheduler.h \
 	%D%/coxswain/storage.h \

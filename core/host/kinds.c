@@ -13,6 +13,7 @@
 #include <coxswain/controller.h>
 #include <coxswain/kit/buf.h>
 #include <coxswain/network.h>
+#include <coxswain/proxy.h>
 #include <coxswain/runtime.h>
 #include <coxswain/scheduler.h>
 #include <coxswain/storage.h>
@@ -38,16 +39,11 @@ static const struct host_op admission_ops[] = {
 	OPTIONAL(admission, setup), OPTIONAL(admission, ready),	   OPTIONAL(admission, handles),
 	OPTIONAL(admission, admit), OPTIONAL(admission, validate),
 };
-static const char *const admission_known[] = {"AlwaysAdmit",
-					      "AlwaysDeny",
-					      "LimitRanger",
-					      "NamespaceAutoProvision",
-					      "NamespaceExists",
-					      "NamespaceLifecycle",
-					      "ResourceQuota",
-					      "SecurityContextDeny",
-					      "ServiceAccount",
-					      NULL};
+static const char *const admission_known[] = {"AlwaysAdmit",	 "AlwaysDeny",
+					      "LimitRanger",	 "NamespaceAutoProvision",
+					      "NamespaceExists", "NamespaceLifecycle",
+					      "ResourceQuota",	 "SecurityContextDeny",
+					      "ServiceAccount",	 NULL};
 
 static const struct host_op authenticator_ops[] = {
 	REQUIRED(authenticator, authenticate),
@@ -76,6 +72,12 @@ static const struct host_op network_ops[] = {
 	REQUIRED(network, addresses), REQUIRED(network, reconcile),
 };
 static const char *const network_known[] = {"bridge", "cni", "none", NULL};
+
+static const struct host_op proxy_ops[] = {
+	REQUIRED(proxy, sync),
+	OPTIONAL(proxy, cleanup),
+};
+static const char *const proxy_known[] = {"userspace", "iptables", "nftables", NULL};
 
 static const struct host_op runtime_ops[] = {
 	REQUIRED(runtime, version),
@@ -143,6 +145,7 @@ static const char *const volume_known[] = {"emptydir",	"hostpath",    "secret", 
 ALL_LISTED(admission);
 ALL_LISTED(controller);
 ALL_LISTED(network);
+ALL_LISTED(proxy);
 ALL_LISTED(runtime);
 ALL_LISTED(scheduler);
 ALL_LISTED(storage);
@@ -151,15 +154,11 @@ ALL_LISTED(authorizer);
 ALL_LISTED(volume);
 
 static const struct host_kind kinds[] = {
-	KIND(admission, COX_ADMISSION_OPS_ABI),
-	KIND(authenticator, COX_AUTHENTICATOR_OPS_ABI),
-	KIND(authorizer, COX_AUTHORIZER_OPS_ABI),
-	KIND(controller, COX_CONTROLLER_OPS_ABI),
-	KIND(network, COX_NETWORK_OPS_ABI),
-	KIND(runtime, COX_RUNTIME_OPS_ABI),
-	KIND(scheduler, COX_SCHEDULER_OPS_ABI),
-	KIND(storage, COX_STORAGE_OPS_ABI),
-	KIND(volume, COX_VOLUME_OPS_ABI),
+	KIND(admission, COX_ADMISSION_OPS_ABI),	  KIND(authenticator, COX_AUTHENTICATOR_OPS_ABI),
+	KIND(authorizer, COX_AUTHORIZER_OPS_ABI), KIND(controller, COX_CONTROLLER_OPS_ABI),
+	KIND(network, COX_NETWORK_OPS_ABI),	  KIND(proxy, COX_PROXY_OPS_ABI),
+	KIND(runtime, COX_RUNTIME_OPS_ABI),	  KIND(scheduler, COX_SCHEDULER_OPS_ABI),
+	KIND(storage, COX_STORAGE_OPS_ABI),	  KIND(volume, COX_VOLUME_OPS_ABI),
 };
 
 const struct host_kind *host_kind_find(const char *name)
