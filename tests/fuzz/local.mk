@@ -88,3 +88,34 @@ tests_fuzz_yaml_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 tests_fuzz_yaml_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_yaml_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 endif
+
+# Of the authenticator plugins: their parsers are compiled in.
+EXTRA_DIST += %D%/seeds/accounts %D%/seeds/jwt
+FUZZ_ACCOUNTS_SOURCES = %D%/accounts.c $(authenticator_accounts_sources)
+FUZZ_ACCOUNTS_CPPFLAGS = $(PLUGIN_CPPFLAGS) -I$(top_srcdir)/plugins/authenticator/common
+FUZZ_JWT_SOURCES = %D%/jwt.c $(authenticator_serviceaccount_parsers)
+FUZZ_JWT_CPPFLAGS = $(PLUGIN_CPPFLAGS) $(JSONC_CFLAGS) \
+	-I$(top_srcdir)/plugins/authenticator/serviceaccount
+
+check_PROGRAMS += tests/fuzz/accounts_replay tests/fuzz/jwt_replay
+TESTS += tests/fuzz/accounts_replay tests/fuzz/jwt_replay
+tests_fuzz_accounts_replay_SOURCES = $(FUZZ_ACCOUNTS_SOURCES) %D%/replay.c
+tests_fuzz_accounts_replay_CPPFLAGS = $(FUZZ_ACCOUNTS_CPPFLAGS)
+tests_fuzz_accounts_replay_LDADD = api/libcoxkit.la -lpthread
+tests_fuzz_jwt_replay_SOURCES = $(FUZZ_JWT_SOURCES) %D%/replay.c
+tests_fuzz_jwt_replay_CPPFLAGS = $(FUZZ_JWT_CPPFLAGS)
+tests_fuzz_jwt_replay_LDADD = api/libcoxkit.la $(JSONC_LIBS)
+
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/accounts tests/fuzz/jwt
+tests_fuzz_accounts_SOURCES = $(FUZZ_ACCOUNTS_SOURCES)
+tests_fuzz_accounts_CPPFLAGS = $(FUZZ_ACCOUNTS_CPPFLAGS)
+tests_fuzz_accounts_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_accounts_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_accounts_LDADD = api/libcoxkit.la -lpthread
+tests_fuzz_jwt_SOURCES = $(FUZZ_JWT_SOURCES)
+tests_fuzz_jwt_CPPFLAGS = $(FUZZ_JWT_CPPFLAGS)
+tests_fuzz_jwt_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_jwt_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_jwt_LDADD = api/libcoxkit.la $(JSONC_LIBS)
+endif

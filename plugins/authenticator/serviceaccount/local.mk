@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
-if PLUGIN_AUTHENTICATOR_SERVICEACCOUNT
-pluginexec_LTLIBRARIES += plugins/authenticator-serviceaccount.la
+# What the fuzzers compile, too.
 authenticator_serviceaccount_parsers = \
 	%D%/claims.c \
 	%D%/claims.h \
 	%D%/jwt.c \
 	%D%/jwt.h
+
+if PLUGIN_AUTHENTICATOR_SERVICEACCOUNT
+pluginexec_LTLIBRARIES += plugins/authenticator-serviceaccount.la
 plugins_authenticator_serviceaccount_la_SOURCES = \
 	%D%/keys.c \
 	%D%/keys.h \
