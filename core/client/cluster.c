@@ -126,6 +126,8 @@ static int cluster_lister_synced(const struct cox_lister *lister)
 }
 
 static void cluster_event(void *context, const struct cox_object *about, const char *type,
+			  const char *reason, const char *format, ...) COX_PRINTF(5, 6);
+static void cluster_event(void *context, const struct cox_object *about, const char *type,
 			  const char *reason, const char *format, ...)
 {
 	const struct cluster *cluster = context;
