@@ -65,6 +65,7 @@ static int spawn_control_plane(const char *socket_name, int *process, struct cox
 				 .path = "/proc/self/exe",
 				 .argv = argv,
 				 .env = env,
+				 .cwd = ".", /* relative paths of flags stay right */
 				 .fds = fds,
 				 .fd_count = 2};
 	size_t count = 2;
