@@ -7,6 +7,8 @@
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,6 +237,59 @@ static void the_interval_is_kept(void **state)
 	host_close(plugin);
 }
 
+enum { ASKERS = 4, CHANGES = 50 };
+
+struct asker {
+	pthread_t thread;
+	struct host_plugin *plugin;
+	atomic_bool *done;
+	unsigned long wrong, asked;
+};
+
+static void *ask_on(void *context)
+{
+	struct asker *asker = context;
+	const struct cox_authn_request request = {.struct_size = sizeof(request),
+						  .bearer_token = "always"};
+
+	do {
+		cox_autofree char *got = harness_ask(asker->plugin, &request);
+
+		asker->wrong += strcmp(got, "yes jane uid=7 groups=dev") != 0;
+		asker->asked++;
+	} while (!atomic_load(asker->done));
+	return NULL;
+}
+
+/* A user who is in every version of the file is never refused while it changes. */
+static void threads_ask_while_the_file_changes(void **state)
+{
+	struct asker askers[ASKERS];
+	struct host_plugin *plugin = start("token", "always,jane,7,dev");
+	atomic_bool done;
+
+	(void)state;
+	atomic_init(&done, false);
+	for (size_t i = 0; i < ASKERS; i++) {
+		askers[i] = (struct asker){.plugin = plugin, .done = &done};
+		assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_on, &askers[i]), 0);
+	}
+	for (unsigned i = 0; i < CHANGES; i++) {
+		cox_autobuf text = COX_BUF_INIT;
+
+		cox_buf_printf(&text, "%s,jane,7,dev\nother%u,joe,8%s\n", "always", i,
+			       i % 5 == 4 ? "\nbroken" : "");
+		harness_text("token", text.data);
+	}
+	atomic_store(&done, true);
+	for (size_t i = 0; i < ASKERS; i++) {
+		assert_int_equal(pthread_join(askers[i].thread, NULL), 0);
+		assert_int_equal(askers[i].wrong, 0);
+		assert_true(askers[i].asked > 0);
+	}
+	host_close(plugin);
+}
+
 static unsigned released;
 
 static void release(void *context)
@@ -284,6 +339,7 @@ int main(void)
 		cmocka_unit_test(idle_lines_are_said),
 		cmocka_unit_test(a_changed_file_is_read_again),
 		cmocka_unit_test(the_interval_is_kept),
+		cmocka_unit_test(threads_ask_while_the_file_changes),
 		cmocka_unit_test(a_chain_asks_all),
 	};
 
