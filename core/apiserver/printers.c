@@ -26,11 +26,15 @@ static const struct table_printer printers[] = {
 	{"", "ResourceQuota", print_resource_quota},
 	{"", "Secret", print_secret},
 	{"", "Service", print_service},
+	{"apiextensions.k8s.io", "CustomResourceDefinition", print_date_created},
 	{"coordination.k8s.io", "Lease", print_lease},
 	{"discovery.k8s.io", "EndpointSlice", print_endpoint_slice},
 	{"events.k8s.io", "Event", print_event},
 	{"networking.k8s.io", "IPAddress", print_ip_address},
 	{"networking.k8s.io", "ServiceCIDR", print_service_cidr},
+	{"rbac.authorization.k8s.io", "ClusterRole", print_date_created},
+	{"rbac.authorization.k8s.io", "Role", print_date_created},
+	{"storage.k8s.io", "CSIStorageCapacity", print_date_created},
 };
 
 const struct table_printer *table_printer_get(const char *group, const char *kind)

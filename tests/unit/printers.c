@@ -331,6 +331,8 @@ static void test_plain(void **state)
 	      "\"used\":{\"pods\":\"1\",\"limits.cpu\":\"500m\"}}}",
 	      "[\"n\",\"cpu: 0/1, pods: 1/3\",\"limits.cpu: 500m/2\",\"10m\"]");
 	check("", "LimitRange", "{" META "}", "[\"n\",\"2026-09-21T14:03:20Z\"]");
+	check("rbac.authorization.k8s.io", "Role", "{" META "}",
+	      "[\"n\",\"2026-09-21T14:03:20Z\"]");
 	check("", "ServiceAccount", "{" META "}", "[\"n\",\"10m\"]");
 	check("networking.k8s.io", "IPAddress",
 	      "{" META ",\"spec\":{\"parentRef\":{\"resource\":\"Services\",\"namespace\":\"d\","
