@@ -36,4 +36,17 @@ struct pki_key *credentials_signing_key(const struct apiserver_config *config,
 int credentials_make_server(const struct apiserver_config *config, const char *service_address,
 			    const char *advertise, struct cox_error *err) COX_MUST_CHECK;
 
+/*
+ * Makes what is missing of: the certificate that the server shows to kubelets
+ * (DATA-DIR/pki/apiserver-kubelet-client.crt and .key), and a kubeconfig for
+ * each part of the cluster and for its administrator, with a certificate of
+ * its own: DATA-DIR/{admin,kubelet,kube-proxy,kube-scheduler,
+ * kube-controller-manager}.kubeconfig. All are readable by their owner only.
+ */
+int credentials_make_clients(const struct apiserver_config *config,
+			     struct cox_error *err) COX_MUST_CHECK;
+/* Paths, to be freed: what is shown to kubelets. */
+char *credentials_kubelet_certificate(const struct apiserver_config *config);
+char *credentials_kubelet_key(const struct apiserver_config *config);
+
 #endif

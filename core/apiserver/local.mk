@@ -7,6 +7,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/body.c %D%/body.h \
 	%D%/call.c %D%/call.h \
 	%D%/chains.c %D%/chains.h \
+	%D%/clients.c \
 	%D%/collections.c %D%/collections.h \
 	%D%/components.c %D%/components.h \
 	%D%/credentials.c %D%/credentials.h \

@@ -227,7 +227,8 @@ static int start(struct daemon *daemon, struct cox_error *err)
 {
 	struct apiserver_daemon *api = daemon->state;
 
-	if (credentials_prepare(api->config, err) != 0 || start_store(api, err) != 0 ||
+	if (credentials_prepare(api->config, err) != 0 ||
+	    credentials_make_clients(api->config, err) != 0 || start_store(api, err) != 0 ||
 	    start_tokens(api, err) != 0 || start_parts(api, err) != 0 ||
 	    start_chains(api, err) != 0 || start_initial(api, err) != 0)
 		return -1;
