@@ -5,11 +5,13 @@
 #include "base/clock.h"
 #include "client/cluster.h"
 #include "lib/fake_server.h"
+#include "pki/certificate.h"
 #include "pki/jwt.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/text.h>
+#include <gnutls/gnutls.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -592,6 +594,22 @@ static void changed_keys_are_read_again(void **state)
 	host_close(plugin);
 }
 
+/* The RSA key in the form of PKCS #1, which is the one of X.509 without its 24 bytes of head. */
+static void add_pkcs1(struct cox_buf *out)
+{
+	cox_autobuf pem = COX_BUF_INIT;
+	gnutls_datum_t text, der, encoded;
+
+	assert_int_equal(pki_key_public_pem(rsa_key, &pem, NULL), 0);
+	text = (gnutls_datum_t){(unsigned char *)pem.data, (unsigned)pem.size};
+	assert_int_equal(gnutls_pem_base64_decode2("PUBLIC KEY", &text, &der), 0);
+	text = (gnutls_datum_t){der.data + 24, der.size - 24};
+	assert_int_equal(gnutls_pem_base64_encode2("RSA PUBLIC KEY", &text, &encoded), 0);
+	cox_buf_add(out, encoded.data, encoded.size);
+	gnutls_free(encoded.data);
+	gnutls_free(der.data);
+}
+
 /* One file may hold keys of every form. */
 static void files_hold_many_keys(void **state)
 {
@@ -606,8 +624,8 @@ static void files_hold_many_keys(void **state)
 
 	(void)state;
 	cox_buf_str(&text, "keys of this cluster\n");
-	assert_int_equal(pki_key_public_pem(other_key, &text, NULL), 0);
-	assert_int_equal(pki_key_pem(rsa_key, &text, NULL), 0);
+	assert_int_equal(pki_make_ca(other_key, "certificate", 1000, &text, NULL), 0);
+	add_pkcs1(&text);
 	assert_int_equal(pki_key_public_pem(ec_key, &text, NULL), 0);
 	harness_write("many", text.data, text.size);
 	plugin = harness_start("serviceaccount", options, NULL);
