@@ -121,8 +121,13 @@ static int check_list(const struct list_options *options, struct cox_error *err)
 		if (options->initial_events_set)
 			return forbidden(err, "sendInitialEvents",
 					 "sendInitialEvents is forbidden for list");
-		if (options->match == MATCH_UNSET)
+		if (options->match == MATCH_UNSET) {
+			if (*options->continue_ && options->version)
+				return error_set(err, COX_REASON_BAD_REQUEST,
+						 "specifying resource version is not allowed when "
+						 "using continue");
 			return 0;
+		}
 		if (!options->version_set)
 			return forbidden(err, field,
 					 "resourceVersionMatch is forbidden unless "

@@ -445,7 +445,6 @@ void read_list(struct api_call *call)
 {
 	struct list_job *job = arena_new(call->arena, struct list_job);
 	cox_autoerror err = COX_ERROR_INIT;
-	bool wait = call->list.version_set && call->list.match != MATCH_EXACT;
 
 	if (read_negotiate(call, call->resource, true, &job->shape, &err) != 0) {
 		call_fail(call, &err);
@@ -461,6 +460,5 @@ void read_list(struct api_call *call)
 	if (*call->list.continue_)
 		list_fresh(call);
 	else
-		read_when_fresh(call, call->list.version_set, wait ? call->list.version : 0,
-				list_fresh);
+		read_when_fresh(call, call->list.version_set, call->list.version, list_fresh);
 }
