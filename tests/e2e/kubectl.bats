@@ -1,0 +1,536 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Everyday commands of one real kubectl release, $KUBECTL_VERSION (1.35 if not
+# set). Texts that differ between releases are matched where they agree.
+source "$srcdir/tests/lib/functions.bash"
+
+version=${KUBECTL_VERSION:-1.35}
+
+setup_file() {
+	make_dir
+	use_kubectl "$version"
+	start_apiserver
+	write_files
+}
+
+# The document's own examples, with the odd indents that it has.
+write_files() {
+	cat >"$dir/nginx-pod.yaml" <<-'END'
+		apiVersion: v1
+		kind: Pod
+		metadata:
+		    name: nginx   #the name
+		    labels:
+		       app: nginx
+		spec:
+		    containers:
+		    - name: nginx
+		      image: nginx
+		      ports:
+		      - containerPort: 80
+	END
+	cat >"$dir/nginx-rc.yaml" <<-'END'
+		apiVersion: v1
+		kind: ReplicationController
+		metadata:
+		  name: nginx-controller
+		spec:
+		  replicas: 2
+		  selector:
+		    app: nginx
+		  template:
+		    metadata:
+		      labels:
+		        app: nginx
+		    spec:
+		      containers:
+		      - name: nginx
+		        image: nginx
+		        ports:
+		        - containerPort: 80
+	END
+	cat >"$dir/nginx-service.yaml" <<-'END'
+		apiVersion: v1
+		kind: Service
+		metadata:
+		  name: nginx-service
+		spec:
+		  type: NodePort
+		  selector:
+		    app: nginx
+		  ports:
+		  - port: 8000
+		    targetPort: 80
+		    protocol: TCP
+		    nodePort: 30001
+	END
+}
+
+# older MINOR: whether this kubectl is of before 1.MINOR
+older() {
+	[ "${version#1.}" -lt "$1" ]
+}
+
+# make_pod NAME [KEY=VALUE]: without a client, for the tests that need one
+make_pod() {
+	local labels=${2-app=$1}
+	api DELETE "/api/v1/namespaces/default/pods/$1"
+	api POST /api/v1/namespaces/default/pods \
+		-d "$(pod "$1" "{\"${labels%=*}\":\"${labels#*=}\"}")"
+	expect 201
+}
+
+get() {
+	kubectl get "$@" -o jsonpath="{$path}"
+}
+
+# rows: 64 114 122 123 127 129 130 139 146 182 183 219
+@test "create -f: a pod, a controller and a service; get them in one table each" {
+	run -0 kubectl create -f nginx-pod.yaml
+	same "pod/nginx created" "$output"
+	run -1 kubectl create -f nginx-pod.yaml
+	same 'Error from server (AlreadyExists): error when creating "nginx-pod.yaml": pods "nginx" already exists' "$output"
+	run -0 kubectl create -f nginx-rc.yaml -f nginx-service.yaml
+	same "replicationcontroller/nginx-controller created
+service/nginx-service created" "$output"
+	run -0 kubectl get po,rc,svc
+	[[ ${lines[0]} =~ ^NAME\ +READY\ +STATUS\ +RESTARTS\ +AGE$ ]]
+	[[ ${lines[1]} =~ ^pod/nginx\ +0/1\ +Pending\ +0\ +[0-9]+s$ ]]
+	[[ ${lines[2]} =~ ^NAME\ +DESIRED\ +CURRENT\ +READY\ +AGE$ ]]
+	[[ ${lines[3]} =~ ^replicationcontroller/nginx-controller\ +2\ +0\ +0\ +[0-9]+s$ ]]
+	[[ ${lines[4]} =~ ^NAME\ +TYPE\ +CLUSTER-IP\ +EXTERNAL-IP\ +PORT\(S\)\ +AGE$ ]]
+	[[ ${lines[5]} =~ ^service/kubernetes\ +ClusterIP\ +10\.254\.0\.1\ +\<none\>\ +443/TCP\ +[0-9]+s$ ]]
+	[[ ${lines[6]} =~ ^service/nginx-service\ +NodePort\ +10\.254\.[0-9]+\.[0-9]+\ +\<none\>\ +8000:30001/TCP\ +[0-9]+s$ ]]
+	run -0 kubectl get pod nginx -o wide
+	[[ ${lines[0]} =~ \ NODE\ +NOMINATED\ NODE\ +READINESS\ GATES$ ]]
+	run -0 kubectl get pod nginx -o yaml
+	has "apiVersion: v1
+kind: Pod
+metadata:" "$output"
+	for word in "restartPolicy: Always" "dnsPolicy: ClusterFirst" "imagePullPolicy: Always" \
+		"terminationGracePeriodSeconds: 30" "phase: Pending" "qosClass: BestEffort" "protocol: TCP"; do
+		has "$word" "$output"
+	done
+	run -0 kubectl get pod nginx -o json
+	same nginx "$(jq -r .spec.containers[0].image <<<"$output")"
+	run -0 kubectl get pod nginx -o template --template='{{.metadata.name}}:{{.status.phase}}'
+	same nginx:Pending "$output"
+	run -0 kubectl get rc nginx-controller -o jsonpath='{.spec.replicas}'
+	same 2 "$output"
+	run -0 kubectl get all -o name
+	has replicationcontroller/nginx-controller "$output"
+}
+
+# rows: 64
+@test "create reads standard input, directories and lists" {
+	mkdir -p "$dir/many"
+	config_map from-dir-1 >"$dir/many/a.json"
+	printf 'apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: listed\n' >"$dir/many/b.yaml"
+	run -0 kubectl create -f many
+	same "configmap/from-dir-1 created
+configmap/listed created" "$output"
+	config_map piped >"$dir/piped"
+	run -0 kubectl create -f - <"$dir/piped"
+	same "configmap/piped created" "$output"
+	run -0 kubectl delete cm from-dir-1 listed piped
+}
+
+@test "create namespace, configmap, secret, serviceaccount, quota" {
+	run -0 kubectl create namespace made
+	same "namespace/made created" "$output"
+	run -0 kubectl create configmap made --from-literal=a=b
+	same "configmap/made created" "$output"
+	run -0 kubectl create secret generic made --from-literal=a=b
+	same "secret/made created" "$output"
+	run -0 kubectl create serviceaccount made
+	same "serviceaccount/made created" "$output"
+	run -0 kubectl create quota made --hard=pods=3
+	same "resourcequota/made created" "$output"
+	run -0 kubectl get cm/made secret/made sa/made quota/made -o name
+	same "configmap/made
+secret/made
+serviceaccount/made
+resourcequota/made" "$output"
+	run -0 kubectl create service clusterip made --tcp=80:8080
+	same "service/made created" "$output"
+	run -0 kubectl delete cm/made secret/made sa/made quota/made svc/made
+}
+
+# rows: 121
+@test "describe a pod with its events" {
+	make_pod described
+	api GET /api/v1/namespaces/default/pods/described
+	api POST /api/v1/namespaces/default/events -d "{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":\"told.1\"},
+		\"involvedObject\":{\"kind\":\"Pod\",\"namespace\":\"default\",\"name\":\"described\",\"uid\":\"$(query .metadata.uid)\"},
+		\"reason\":\"Told\",\"message\":\"a thing was told\",\"type\":\"Normal\",\"count\":3,
+		\"source\":{\"component\":\"tester\"},\"firstTimestamp\":\"2026-01-01T00:00:00Z\",\"lastTimestamp\":\"2026-01-01T00:01:00Z\"}"
+	expect 201
+	run -0 kubectl describe pod described
+	for word in "Name:         described" "Namespace:    default" "Labels:       app=described" \
+		"Status:       Pending" "Image:        nginx" "QoS Class:        BestEffort" \
+		"Events:" "Told" "tester  a thing was told" "(x3 over"; do
+		# Columns are wider in some releases.
+		has "$(tr -s ' ' <<<"$word")" "$(tr -s ' ' <<<"$output")"
+	done
+	run -0 kubectl get events
+	[[ ${lines[0]} =~ ^LAST\ SEEN\ +TYPE\ +REASON\ +OBJECT\ +MESSAGE$ ]]
+	[[ $output =~ Normal\ +Told\ +pod/described\ +a\ thing\ was\ told ]]
+	run -1 kubectl describe pod nothing
+	same 'Error from server (NotFound): pods "nothing" not found' "$output"
+	run -0 kubectl delete pod described
+}
+
+# rows: 63
+@test "describe takes a prefix of names" {
+	make_pod prefix-one
+	make_pod prefix-two
+	run -0 kubectl describe pod prefix-
+	has "prefix-one" "$output"
+	has "prefix-two" "$output"
+	run -0 kubectl delete pod prefix-one prefix-two
+}
+
+# rows: 195 218
+@test "describe a controller and a service" {
+	run -0 kubectl describe rc nginx-controller
+	has "Replicas: 0 current / 2 desired" "$(tr -s ' ' <<<"$output")"
+	has "Pods Status: 0 Running / 0 Waiting / 0 Succeeded / 0 Failed" "$(tr -s ' ' <<<"$output")"
+	run -0 kubectl describe svc nginx-service
+	for word in "Type: NodePort" "IP: 10.254." "NodePort: <unset> 30001/TCP" "Endpoints:" \
+		"Session Affinity: None" "Port: <unset> 8000/TCP" "TargetPort: 80/TCP"; do
+		has "$word" "$(tr -s ' ' <<<"$output")"
+	done
+}
+
+# rows: 88 90 91
+@test "scale a controller, also with the number it must have now" {
+	run -0 kubectl scale rc nginx-controller --replicas=5
+	same "replicationcontroller/nginx-controller scaled" "$output"
+	run -1 kubectl scale rc nginx-controller --current-replicas=2 --replicas=6
+	has "xpected replicas to be 2, was 5" "$output"
+	path=.spec.replicas
+	same 5 "$(get rc nginx-controller)"
+	run -0 kubectl scale rc nginx-controller --current-replicas=5 --replicas=3
+	same "replicationcontroller/nginx-controller scaled" "$output"
+	same 3 "$(get rc nginx-controller)"
+	run -1 kubectl scale rc nginx-controller
+	make_pod lonely
+	run -1 kubectl scale pod lonely --replicas=2
+	has "could not find the requested resource" "$output"
+	run -0 kubectl delete pod lonely
+}
+
+# rows: 116 117 118 119 120
+@test "label and annotate: set, refuse, overwrite, remove" {
+	make_pod marked
+	run -0 kubectl label pod marked zone=minion01
+	same "pod/marked labeled" "$output"
+	run -1 kubectl label pod marked zone=minion02
+	same "error: 'zone' already has a value (minion01), and --overwrite is false" "$output"
+	run -0 kubectl label --overwrite pod marked zone=minion02
+	path=.metadata.labels.zone
+	same minion02 "$(get pod marked)"
+	run -0 kubectl label pod marked zone-
+	same "" "$(get pod marked)"
+	run -1 kubectl label pod marked
+	has "at least one label update is required" "$output"
+	run -1 kubectl label pod marked "zone=bad value"
+	has "invalid label value" "$output"
+	run -1 kubectl label pods --all --resource-version=1 a=b
+	run -0 kubectl annotate pod marked note=one
+	[[ $output == pod/marked\ annotate* ]]
+	path=.metadata.annotations.note
+	same one "$(get pod marked)"
+	run -0 kubectl annotate pod marked note-
+	same "" "$(get pod marked)"
+	run -0 kubectl delete pod marked
+}
+
+# rows: 143 176 178 179
+@test "selectors: -l with every operator, -L, --field-selector" {
+	make_pod picked app=web
+	make_pod other app=db
+	run -0 kubectl get pods -l app=web -o name
+	same pod/picked "$output"
+	run -0 kubectl get pods -l 'app!=web,app' -o name
+	lacks pod/picked "$output"
+	has pod/other "$output"
+	run -0 kubectl get pods -l 'app in (web,db)' -o name
+	same "pod/other
+pod/picked" "$output"
+	run -0 kubectl get pods -l 'app notin (web,db),app' -o name
+	lacks pod/picked "$output"
+	run -0 kubectl get pods -l '!app' -o name
+	same "" "$output"
+	run -0 kubectl get pods picked -L app
+	[[ ${lines[0]} == *APP && ${lines[1]} == *web ]]
+	run -0 kubectl get pods --field-selector=metadata.name=picked,status.phase=Pending -o name
+	same pod/picked "$output"
+	run -0 kubectl get pods --field-selector=status.phase=Successed
+	has "No resources found" "$output"
+	run -0 kubectl delete pods -l 'app in (web,db)'
+	same 2 "$(grep -c deleted <<<"$output")"
+}
+
+# rows: 69 105 106 107 108
+@test "patch: strategic, merge, JSON, and what it refuses" {
+	make_pod valid-pod
+	run -0 kubectl patch pod valid-pod -p '{"spec":{"containers":[{"name":"c","image":"new image"}]}}'
+	same "pod/valid-pod patched" "$output"
+	path=.spec.containers[*].image
+	same "new image" "$(get pod valid-pod)"
+	run -0 kubectl patch pod valid-pod --type=merge -p '{"metadata":{"labels":{"merged":"1"}}}'
+	run -0 kubectl patch pod valid-pod --type=json -p '[{"op":"replace","path":"/metadata/labels/merged","value":"2"}]'
+	path=.metadata.labels.merged
+	same 2 "$(get pod valid-pod)"
+	run -1 kubectl patch pod valid-pod -p '{"spec":{"restartPolicy":"Never"}}'
+	has 'The Pod "valid-pod" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`' "$output"
+	run -1 kubectl patch pod valid-pod -p '{“spec”:{}}'
+	has "U+201C" "$output"
+	run -1 kubectl patch pod vaild-pod -p '{"metadata":{}}'
+	has 'pods "vaild-pod" not found' "$output"
+	run -1 kubectl patch pod valid-pod
+	has "ust specify" "$output"
+	run -0 kubectl delete pod valid-pod
+}
+
+# rows: 66 67
+@test "replace, replace --force, and a stale version" {
+	config_map replaced one >"$dir/replaced.json"
+	run -0 kubectl create -f replaced.json
+	config_map replaced two >"$dir/replaced.json"
+	run -0 kubectl replace -f replaced.json
+	same "configmap/replaced replaced" "$output"
+	kubectl get cm replaced -o json >"$dir/stale.json"
+	config_map replaced three >"$dir/replaced.json"
+	run -0 kubectl replace -f replaced.json
+	run -1 kubectl replace -f stale.json
+	has 'Operation cannot be fulfilled on configmaps "replaced": the object has been modified; please apply your changes to the latest version and try again' "$output"
+	run -0 kubectl replace --force -f replaced.json
+	has "configmap/replaced replaced" "$output"
+	run -0 kubectl delete -f replaced.json
+}
+
+@test "apply: create, nothing to do, change, remove a field; diff" {
+	config_map applied one | jq '.data.more="x"' >"$dir/applied.json"
+	run -0 kubectl apply -f applied.json
+	same "configmap/applied created" "$output"
+	run -0 kubectl apply -f applied.json
+	same "configmap/applied unchanged" "$output"
+	config_map applied two >"$dir/applied.json"
+	run -1 kubectl diff -f applied.json
+	has "-  key: one" "$output"
+	has "+  key: two" "$output"
+	run -0 kubectl apply -f applied.json
+	same "configmap/applied configured" "$output"
+	path=.data
+	same '{"key":"two"}' "$(get cm applied)"
+	run -0 kubectl apply -f nginx-service.yaml
+	run -0 kubectl apply -f nginx-service.yaml
+	same "service/nginx-service unchanged" "$output"
+	run -0 kubectl delete -f applied.json
+}
+
+@test "edit with an editor that is a program" {
+	make_pod edited
+	EDITOR="sed -i 's/image: nginx/image: httpd/'" KUBE_EDITOR="sed -i s/image:.nginx/image:\ httpd/" \
+		run -0 kubectl edit pod edited
+	same "pod/edited edited" "$output"
+	path=.spec.containers[0].image
+	same httpd "$(get pod edited)"
+	KUBE_EDITOR="true" run -0 kubectl edit pod edited
+	has "no changes" "$output"
+	run -0 kubectl delete pod edited
+}
+
+@test "wait for a condition and for a deletion" {
+	make_pod awaited
+	api PATCH /api/v1/namespaces/default/pods/awaited/status -H 'Content-Type: application/merge-patch+json' \
+		-d '{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}'
+	expect 200
+	run -0 kubectl wait --for=condition=Ready pod/awaited --timeout=10s
+	same "pod/awaited condition met" "$output"
+	run -1 kubectl wait --for=condition=Initialized pod/awaited --timeout=1s
+	has "timed out waiting for the condition" "$output"
+	run -0 kubectl delete pod awaited
+	if ! older 21; then
+		run -0 kubectl wait --for=delete pod/awaited --timeout=10s
+	fi
+}
+
+@test "get -w shows what happens" {
+	make_pod watched
+	kubectl get pods -w -l app=watched >"$dir/watched" 3>&- &
+	local watcher=$!
+	retry 10 grep -q '^watched ' "$dir/watched"
+	api PATCH /api/v1/namespaces/default/pods/watched/status -H 'Content-Type: application/merge-patch+json' \
+		-d '{"status":{"phase":"Running"}}'
+	retry 10 grep -qE '^watched +0/1 +Running' "$dir/watched"
+	pkill -P "$watcher" || kill "$watcher"
+	same 1 "$(grep -c ^NAME "$dir/watched")"
+	run -0 kubectl delete pod watched
+}
+
+@test "--chunk-size reads a list in pages" {
+	local i
+	for i in $(seq 7); do
+		api POST /api/v1/namespaces/default/configmaps -d "$(config_map "chunk-$i" | jq -c '.metadata.labels={chunk:"1"}')"
+	done
+	run -0 kubectl get cm -l chunk=1 --chunk-size=2 -o name
+	same 7 "${#lines[@]}"
+	run -0 kubectl get cm -l chunk=1 --chunk-size=3
+	same 8 "${#lines[@]}"
+	run -0 kubectl delete cm -l chunk=1
+}
+
+@test "get --raw, and the sort and column flags" {
+	run -0 kubectl get --raw /version
+	same v1.36.2+coxswain "$(jq -r .gitVersion <<<"$output")"
+	run -0 kubectl get ns --sort-by=.metadata.name -o custom-columns=N:.metadata.name,P:.status.phase
+	[[ ${lines[1]} =~ ^default\ +Active$ ]]
+	run -0 kubectl get pods -A --no-headers
+}
+
+# rows: 85
+@test "api-versions and api-resources" {
+	run -0 kubectl api-versions
+	has "coordination.k8s.io/v1" "$output"
+	same v1 "${lines[-1]}"
+	run -0 kubectl api-resources
+	[[ $output =~ $'\n'pods\ +po\ +v1\ +true\ +Pod ]]
+	[[ $output =~ $'\n'replicationcontrollers\ +rc\ +v1\ +true\ +ReplicationController ]]
+	run -0 kubectl api-resources --namespaced=false -o name
+	has nodes "$output"
+	lacks pods "$output"
+}
+
+# rows: 115
+@test "short names" {
+	local name
+	for name in po rc svc no ev ep cs limits pv pvc quota ns sa cm; do
+		run -0 kubectl get "$name"
+	done
+}
+
+# rows: 61
+@test "an unknown type, and minions" {
+	# rows: 19
+	run -1 kubectl get minions
+	same "error: the server doesn't have a resource type \"minions\"" "$output"
+}
+
+# rows: 148
+@test "explain" {
+	run -0 kubectl explain pod.spec.containers
+	has "image" "$output"
+	has "volumeMounts" "$output"
+	run -0 kubectl explain rc.spec.replicas
+	has "<integer>" "$output"
+	run -1 kubectl explain pod.spec.nothing
+	has 'field "nothing" does not exist' "$output"
+}
+
+# rows: 84 86 255
+@test "cluster-info and version" {
+	run -0 kubectl cluster-info
+	has "$server" "$output"
+	run -0 kubectl version -o json
+	same v1.36.2+coxswain "$(jq -r .serverVersion.gitVersion <<<"$output")"
+	run -1 kubectl --match-server-version get pods
+	has "server version" "$output"
+}
+
+# rows: 126
+@test "a server that is not there" {
+	local server
+	server=http://127.0.0.1:$(free_port)
+	run -1 kubectl get pods
+	has "The connection to the server ${server#http://} was refused - did you specify the right host or port?" "$output"
+}
+
+# rows: 81
+@test "expose makes a service with the object's selector" {
+	run -0 kubectl expose rc nginx-controller --port=80 --name=exposed
+	same "service/exposed exposed" "$output"
+	path=.spec.selector
+	same '{"app":"nginx"}' "$(get svc exposed)"
+	api POST /api/v1/namespaces/default/pods -d "$(pod bare)"
+	run -1 kubectl expose pod bare --port=80
+	has "has no labels" "$output"
+	run -0 kubectl delete svc/exposed pod/bare
+}
+
+@test "run, cordon, taint, auth" {
+	run -0 kubectl run runner --image=nginx --restart=Never
+	same "pod/runner created" "$output"
+	run -0 kubectl delete pod runner
+	api POST /api/v1/nodes -d '{"apiVersion":"v1","kind":"Node","metadata":{"name":"worker"}}'
+	run -0 kubectl cordon worker
+	same "node/worker cordoned" "$output"
+	run -0 kubectl get node worker
+	has "SchedulingDisabled" "$output"
+	run -0 kubectl uncordon worker
+	run -0 kubectl taint node worker a=b:NoSchedule
+	same "node/worker tainted" "$output"
+	run -0 kubectl describe node worker
+	has "a=b:NoSchedule" "$output"
+	run -0 kubectl drain worker --force
+	run -0 kubectl delete node worker
+	run -0 kubectl auth can-i create pods
+	same yes "$output"
+}
+
+# rows: 157 160 166 169 171 177
+@test "misspelt fields are refused, with the right name where the server says it" {
+	local line wrong right
+	while read -r wrong right line; do
+		printf 'apiVersion: v1\nkind: Pod\nmetadata:\n  name: wrong\n%b' "$line" >"$dir/wrong.yaml"
+		run -1 kubectl create -f wrong.yaml
+		has "$wrong" "$output"
+		if ! older 27; then
+			has "unknown field \"" "$output"
+			has "did you mean \"$right\"" "$output"
+		fi
+	done <<-'END'
+		lables labels \x20 lables: {a: b}\nspec:\n  containers: [{name: c, image: i}]\n
+		Volumes volumes spec:\n  containers: [{name: c, image: i}]\n  Volumes: [{name: v, emptyDir: {}}]\n
+		VolumeMounts volumeMounts spec:\n  containers: [{name: c, image: i, VolumeMounts: [{name: v, mountPath: /a}]}]\n  volumes: [{name: v, emptyDir: {}}]\n
+		mountpath mountPath spec:\n  containers: [{name: c, image: i, volumeMounts: [{name: v, mountPath: /b, mountpath: /a}]}]\n  volumes: [{name: v, emptyDir: {}}]\n
+		hostpath hostPath spec:\n  containers: [{name: c, image: i}]\n  volumes: [{name: v, hostpath: {path: /a}}]\n
+		awkElasticBlockStore awsElasticBlockStore spec:\n  containers: [{name: c, image: i}]\n  volumes: [{name: v, awkElasticBlockStore: {volumeID: a}}]\n
+		secrets secret spec:\n  containers: [{name: c, image: i}]\n  volumes: [{name: v, secrets: {secretName: a}}]\n
+	END
+	run kubectl get pod wrong
+	same 'Error from server (NotFound): pods "wrong" not found' "$output"
+}
+
+# rows: 113 217
+@test "a service port without a nodePort passes validation" {
+	printf 'apiVersion: v1\nkind: Service\nmetadata: {name: plain}\nspec:\n  ports: [{port: 80}]\n' >"$dir/plain.yaml"
+	run -0 kubectl create -f plain.yaml --validate=true
+	same "service/plain created" "$output"
+	run -0 kubectl delete svc plain
+}
+
+# rows: 70 109
+@test "delete by name, file, selector, and all" {
+	make_pod one group=g
+	make_pod two group=g
+	make_pod three group=h
+	run -0 kubectl delete pod one
+	[[ $output == 'pod "one" deleted'* ]]
+	run -1 kubectl get pod one
+	same 'Error from server (NotFound): pods "one" not found' "$output"
+	run -0 kubectl delete pods -l group=g
+	run -0 kubectl delete -f nginx-pod.yaml
+	run -0 kubectl delete pods --all
+	has '"three" deleted' "$output"
+	run -0 kubectl get pods
+	has "No resources found" "$output"
+	run -0 kubectl delete rc,svc -l app=nginx
+	run -0 kubectl delete svc nginx-service
+	run -1 kubectl delete pod nothing
+	same 'Error from server (NotFound): pods "nothing" not found' "$output"
+	run -0 kubectl delete pod nothing --ignore-not-found
+	same "" "$output"
+}
