@@ -512,7 +512,7 @@ pod/picked" "$output"
 	run -0 kubectl delete svc plain
 }
 
-# rows: 70 109
+# rows: 109
 @test "delete by name, file, selector, and all" {
 	make_pod one group=g
 	make_pod two group=g

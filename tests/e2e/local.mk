@@ -1,5 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 # End-to-end tests: real daemons, real clients.
 
-EXTRA_DIST += tests/lib/functions.bash tests/lib/kubectl.sh \
-	%D%/wire.bats %D%/watch.bats %D%/hostile.bats
+E2E_TESTS = %D%/wire.bats %D%/watch.bats %D%/hostile.bats %D%/consistency.bats
+TESTS += $(E2E_TESTS)
+EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/kubectl.sh \
+	tests/lib/rows.sh
+
+# The same file for one kubectl release each: an old one, one of the middle and
+# the newest with every check, all that there are with make check-kubectl.
+KUBECTL_ALL = 1.20 1.27 1.28 1.29 1.30 1.31 1.32 1.33 1.34 1.35
+KUBECTL_TESTS = tests/e2e/kubectl-1.20.sh tests/e2e/kubectl-1.31.sh tests/e2e/kubectl-1.35.sh
+TESTS += $(KUBECTL_TESTS)
+CLEANFILES += $(KUBECTL_TESTS)
+
+$(KUBECTL_TESTS): tests/e2e/local.mk
+	@mkdir -p tests/e2e
+	@version=`echo $@ | sed 's/.*-//; s/\.sh$$//'`; { \
+		echo '#!/bin/sh'; \
+		echo "KUBECTL_VERSION=$$version exec bats --tap \"\$$srcdir/tests/e2e/kubectl.bats\""; \
+	} >$@
+	@chmod +x $@
+
+check-kubectl: all
+	@status=0; for version in $(KUBECTL_ALL); do echo "kubectl $$version"; \
+		$(AM_TESTS_ENVIRONMENT) KUBECTL_VERSION=$$version \
+		bats --tap $(top_srcdir)/tests/e2e/kubectl.bats || status=1; \
+	done; exit $$status
+.PHONY: check-kubectl
+
+clean-local:
+	rm -rf tests/kubectl

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Real kubectl binaries for the tests, fetched once into the build tree:
+# Real kubectl binaries for the tests, fetched once into the build tree, or into
+# the directory $COX_KUBECTL_STORE, which several build trees may share:
 #
 #   kubectl.sh VERSION...   fetches what is missing, prints one path a line
 #
@@ -10,7 +11,7 @@
 # an hour, so that a machine without a network asks once and not in each test.
 set -euo pipefail
 
-store=${builddir:?the build tree}/tests/kubectl
+store=${COX_KUBECTL_STORE:-${builddir:?the build tree}/tests/kubectl}
 mkdir -p "$store"
 
 # The real file of kubectl VERSION.
