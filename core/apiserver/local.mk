@@ -31,6 +31,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/openapi_types.c \
 	%D%/options.c %D%/options.h \
 	%D%/personality.c %D%/personality.h \
+	%D%/podlog.c %D%/podlog.h \
 	%D%/portmap.c %D%/portmap.h \
 	%D%/printers.c %D%/printers.h \
 	%D%/printers_event.c \

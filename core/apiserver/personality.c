@@ -13,11 +13,13 @@
 #include "apiserver/flags.h"
 #include "apiserver/initial.h"
 #include "apiserver/local.h"
+#include "apiserver/podlog.h"
 #include "apiserver/serving.h"
 #include "apiserver/watch.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "client/informer.h"
+#include "client/module.h"
 #include "client/recorder.h"
 #include "host/host.h"
 #include "pki/key.h"
@@ -101,6 +103,7 @@ static int prepare(struct daemon *daemon, struct cox_error *err)
 	api->server.min_watch_seconds = (uint64_t)config->min_request_timeout;
 	api->server.event_ttl_seconds = (uint32_t)(config->event_ttl / CLOCK_SECOND);
 	api->server.external_hostname = config->external_hostname;
+	api->server.kubelets = kubelets_new(config);
 	api->server.allocators = allocators_new(&ranges, err);
 	if (!api->server.allocators || configure_storage(daemon, api, err) != 0)
 		return -1;
@@ -227,6 +230,7 @@ static int start(struct daemon *daemon, struct cox_error *err)
 {
 	struct apiserver_daemon *api = daemon->state;
 
+	client_module_directory(host_directory(daemon->host));
 	if (credentials_prepare(api->config, err) != 0 ||
 	    credentials_make_clients(api->config, err) != 0 || start_store(api, err) != 0 ||
 	    start_tokens(api, err) != 0 || start_parts(api, err) != 0 ||
@@ -275,6 +279,7 @@ static void stop(struct daemon *daemon)
 		store_stop(server->store);
 	if (server->workers)
 		workers_close(server->workers);
+	kubelets_free(server->kubelets);
 	watch_hub_free(server->watches);
 	store_forms_free(server->forms);
 	collections_free(server);

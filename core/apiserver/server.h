@@ -22,6 +22,7 @@ struct admission;
 struct allocators;
 struct client;
 struct informers;
+struct kubelets;
 struct pki_key;
 struct recorder;
 struct strategy;
@@ -60,6 +61,7 @@ struct apiserver {
 	struct workers *workers;
 	struct watch_hub *watches;
 	struct allocators *allocators;
+	struct kubelets *kubelets;
 	/* What admission plugins see the cluster through. */
 	struct client *client;
 	struct informers *informers;

@@ -3,6 +3,7 @@
 #include "apiserver/subresource.h"
 
 #include "apiserver/binding.h"
+#include "apiserver/podlog.h"
 #include "apiserver/read.h"
 #include "apiserver/scale.h"
 #include "apiserver/token.h"
@@ -51,6 +52,7 @@ void subresource_serve(struct api_call *call)
 		{"binding", binding_serve},
 		{"eviction", binding_serve_eviction},
 		{"token", token_serve},
+		{"log", podlog_serve},
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
