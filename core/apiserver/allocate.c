@@ -4,6 +4,7 @@
 
 #include "apiserver/metadata.h"
 #include "apiserver/portmap.h"
+#include "apiserver/servicetype.h"
 #include "machinery/encode.h"
 #include "store/snapshot.h"
 
@@ -223,6 +224,7 @@ int allocate_prepare_update(struct write *write, struct value *service, const st
 	const struct value *ports = value_get(spec, "ports");
 
 	(void)err;
+	service_drop_unused(service, old);
 	if (has_address(service) && has_address(old) && !*address_of(service))
 		value_set_text(arena, spec, "clusterIP", address_of(old));
 	for (size_t i = 0; has_node_ports(service) && value_is(ports, VALUE_ARRAY) &&

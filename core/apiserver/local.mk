@@ -45,6 +45,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/scale.c %D%/scale.h \
 	%D%/select.c %D%/select.h \
 	%D%/server.c %D%/server.h \
+	%D%/servicetype.c %D%/servicetype.h \
 	%D%/serving.c %D%/serving.h \
 	%D%/shape.c %D%/shape.h \
 	%D%/status.c %D%/status.h \
