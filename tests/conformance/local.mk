@@ -5,3 +5,4 @@ include tests/conformance/storage/local.mk
 include tests/conformance/runtime/local.mk
 include tests/conformance/network/local.mk
 include tests/conformance/authenticator/local.mk
+include tests/conformance/admission/local.mk

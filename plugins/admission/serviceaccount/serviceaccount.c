@@ -39,13 +39,11 @@ static int accounts_config(void *me, const char *key, const char *value, struct 
 	if (strcmp(key, "default-attempts") == 0) {
 		if (cox_parse_int(value, 1, 100, &self->attempts) != 0)
 			return self->host->fail(err, COX_REASON_INVALID,
-						"default-attempts: %s is not between 1 and 100",
-						value);
+						"%s is not between 1 and 100", value);
 		return 0;
 	}
 	if (cox_parse_int(value, 0, 10000000000, &number) != 0)
-		return self->host->fail(err, COX_REASON_INVALID,
-					"default-interval: it is longer than 10s");
+		return self->host->fail(err, COX_REASON_INVALID, "it is longer than 10s");
 	self->interval_ns = (uint64_t)number;
 	return 0;
 }
