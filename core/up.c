@@ -15,6 +15,7 @@
 #include <coxswain/kit/buf.h>
 #include <coxswain/kit/cleanup.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static const uint64_t ready_time = 60 * CLOCK_SECOND;
 static const uint64_t stop_time = 20 * CLOCK_SECOND;
@@ -61,8 +63,10 @@ static int spawn_control_plane(const char *socket_name, int *process, struct cox
 	cox_autobuf notify = COX_BUF_INIT;
 	const char *env[3] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
 	const struct cox_spawn_fd fds[] = {{1, 1}, {2, 2}};
+	char program[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	struct cox_spawn what = {.struct_size = sizeof(what),
-				 .path = "/proc/self/exe",
+				 .path = program,
 				 .argv = argv,
 				 .env = env,
 				 .cwd = ".", /* relative paths of flags stay right */
@@ -71,6 +75,9 @@ static int spawn_control_plane(const char *socket_name, int *process, struct cox
 	size_t count = 2;
 	int status;
 
+	if (length < 0)
+		return error_errno(err, errno, "find this program's own file");
+	program[length] = '\0';
 	for (size_t i = 0; i < 3; i++) {
 		compose_pass_on(up.daemon, passed[i], &words[i]);
 		if (words[i].size)
