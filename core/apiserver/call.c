@@ -218,7 +218,7 @@ void call_fail(struct api_call *call, const struct cox_error *err)
 {
 	cox_autobuf body = COX_BUF_INIT;
 	char retry[16];
-	struct http_header headers[1];
+	struct http_header headers[2];
 	size_t count = 0;
 	struct http_piece piece;
 	struct http_response response = {.content_type = "application/json",
@@ -231,10 +231,13 @@ void call_fail(struct api_call *call, const struct cox_error *err)
 		headers[count++] =
 			(struct http_header){"Retry-After", arena_strdup(call->arena, retry)};
 	}
-	status_write_error(&body, err);
-	response.header_count = count;
 	response.status = (unsigned)error_http_code(
 		err->reason == COX_REASON_NONE ? COX_REASON_INTERNAL_ERROR : err->reason);
+	if (response.status == 401 && call->server->offers_basic)
+		headers[count++] = (struct http_header){"WWW-Authenticate",
+							"Basic realm=\"kubernetes-master\""};
+	status_write_error(&body, err);
+	response.header_count = count;
 	if (response.status >= 500)
 		log_warning("%s %s: %s", call->request->method_name, call->request->target,
 			    error_text(err));

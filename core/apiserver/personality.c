@@ -103,6 +103,7 @@ static int prepare(struct daemon *daemon, struct cox_error *err)
 	api->server.min_watch_seconds = (uint64_t)config->min_request_timeout;
 	api->server.event_ttl_seconds = (uint32_t)(config->event_ttl / CLOCK_SECOND);
 	api->server.external_hostname = config->external_hostname;
+	api->server.offers_basic = *config->basic_auth_file != '\0';
 	api->server.kubelets = kubelets_new(config);
 	api->server.allocators = allocators_new(&ranges, err);
 	if (!api->server.allocators || configure_storage(daemon, api, err) != 0)

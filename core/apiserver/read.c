@@ -364,6 +364,8 @@ static void plan_page(struct api_call *call, struct list_job *job)
 		job->meta.continue_ =
 			continue_make(call->arena, (const char *)key.data + strlen(prefix),
 				      key.size - strlen(prefix), job->meta.version);
+		/* The next page must find this state again. */
+		store_snapshot_keep(job->snapshot);
 		if (selection_is_scope(job->selection))
 			job->meta.remaining = 1 + (int64_t)store_iterator_count(&iterator);
 		return;

@@ -85,6 +85,7 @@ struct apiserver {
 	/* Extra lines of /readyz and /livez. */
 	atomic_bool ready;
 	atomic_bool stopping;
+	bool offers_basic; /* --basic-auth-file is set: a 401 says so */
 	const char *external_hostname; /* --external-hostname; "" */
 	char etag[40]; /* of documents that change only with the program */
 };
