@@ -16,6 +16,8 @@ include plugins/controller/common/local.mk
 include plugins/controller/namespace/local.mk
 include plugins/controller/serviceaccount/local.mk
 include plugins/controller/endpoints/local.mk
+include plugins/controller/endpointslice/local.mk
+include plugins/controller/garbagecollector/local.mk
 include plugins/controller/replication/local.mk
 include plugins/runtime/hollow/local.mk
 include plugins/runtime/oci/local.mk

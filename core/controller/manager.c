@@ -27,6 +27,8 @@ static const char *const by_default[] = {
 	"serviceaccount",
 	"namespace",
 	"endpoints",
+	"endpointslice",
+	"garbagecollector",
 	"replication",
 };
 /* clang-format on */
@@ -43,6 +45,10 @@ static const struct {
 	{"namespace-controller", "namespace"},
 	{"endpoint", "endpoints"},
 	{"endpoints-controller", "endpoints"},
+	{"endpointslice-controller", "endpointslice"},
+	{"endpointslicemirroring", "endpointslice"},
+	{"endpointslice-mirroring-controller", "endpointslice"},
+	{"garbage-collector-controller", "garbagecollector"},
 };
 
 struct manager {

@@ -20,6 +20,7 @@ static const struct {
 	{"namespace", "resync", "namespace-sync-period"},
 	{"endpoints", "workers", "concurrent-endpoint-syncs"},
 	{"endpointslice", "workers", "concurrent-endpoint-syncs"},
+	{"garbagecollector", "workers", "concurrent-gc-syncs"},
 	{"serviceaccount", "root-ca-file", "root-ca-file"},
 };
 

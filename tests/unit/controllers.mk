@@ -26,3 +26,19 @@ tests_unit_ctl_endpoints_SOURCES = %D%/ctl_endpoints.c $(CONTROLLER_FIXTURE)
 tests_unit_ctl_endpoints_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_ctl_endpoints_LDADD = $(UNIT_LDADD)
 endif
+
+if PLUGIN_CONTROLLER_ENDPOINTSLICE
+check_PROGRAMS += tests/unit/ctl_endpointslice
+TESTS += tests/unit/ctl_endpointslice
+tests_unit_ctl_endpointslice_SOURCES = %D%/ctl_endpointslice.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_endpointslice_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_endpointslice_LDADD = $(UNIT_LDADD)
+endif
+
+if PLUGIN_CONTROLLER_GARBAGECOLLECTOR
+check_PROGRAMS += tests/unit/ctl_garbagecollector
+TESTS += tests/unit/ctl_garbagecollector
+tests_unit_ctl_garbagecollector_SOURCES = %D%/ctl_garbagecollector.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_garbagecollector_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_garbagecollector_LDADD = $(UNIT_LDADD)
+endif
