@@ -244,21 +244,46 @@ static void refund_quota(const struct run *run, const struct charged *charged)
 	}
 }
 
+/*
+ * Whether one quota has room. A refusal is worth a second look at what the
+ * server has now, which then stands in the place of what was listed: room that
+ * was given back a moment ago is not listed yet. NULL there: the quota is gone.
+ */
+static int check_quota(const struct run *run, struct cox_object **quota, struct cox_error *err)
+{
+	const struct cox_cluster *cluster = run->self->lookup.cluster;
+	amounts_auto used = AMOUNTS_INIT;
+	amounts_auto added = AMOUNTS_INIT;
+	amounts_auto used_now = AMOUNTS_INIT;
+	amounts_auto added_now = AMOUNTS_INIT;
+	struct cox_error *first = cluster->error_new();
+	int status = evaluate_for(run, *quota, &used, &added, first);
+	struct cox_object *newest;
+	int missing = 0;
+
+	cluster->error_free(first);
+	if (status >= 0)
+		return status;
+	newest = ask_again(run, run->self->objects->name(*quota), &missing, err);
+	if (!newest && !missing)
+		return -1;
+	run->self->objects->unref(*quota);
+	*quota = newest;
+	return newest ? evaluate_for(run, newest, &used_now, &added_now, err) : 0;
+}
+
 static int charge_all(struct run *run, struct lookup_list *quotas, struct cox_error *err)
 {
 	int status = 0;
 
 	/* Refused by one is not charged to another. */
-	for (size_t i = 0; i < quotas->count && status >= 0; i++) {
-		amounts_auto used = AMOUNTS_INIT;
-		amounts_auto added = AMOUNTS_INIT;
-
-		status = evaluate_for(run, quotas->items[i], &used, &added, err);
-	}
+	for (size_t i = 0; i < quotas->count && status >= 0; i++)
+		status = check_quota(run, &quotas->items[i], err);
 	if (run->request->flags & COX_ADMISSION_DRY_RUN)
 		return status < 0 ? -1 : 0;
 	for (size_t i = 0; i < quotas->count && status >= 0; i++)
-		status = charge_quota(run, quotas->items[i], err);
+		if (quotas->items[i])
+			status = charge_quota(run, quotas->items[i], err);
 	if (status >= 0) {
 		charge_keep(run->self, &run->charge);
 		return 0;

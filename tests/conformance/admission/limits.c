@@ -71,89 +71,85 @@ static void nothing_to_give_changes_nothing(void **state)
 /* One range, one pod, one answer: NULL passes. */
 static const struct {
 	const char *limits, *pod, *why;
-} rows[] =
-	{
-		{"{\"type\":\"Container\",\"min\":{\"cpu\":\"1\"}}",
-		 ONE("\"requests\":{\"cpu\":\"1\"}"), NULL},
-		{"{\"type\":\"Container\",\"min\":{\"cpu\":\"1\"}}", ONE(""),
-		 "minimum cpu usage per Container is 1.  No request is specified"},
-		{"{\"type\":\"Container\",\"min\":{\"cpu\":\"1\"}}",
-		 ONE("\"requests\":{\"cpu\":\"500m\"}"),
-		 "minimum cpu usage per Container is 1, but request is 500m"},
-		{"{\"type\":\"Container\",\"min\":{\"cpu\":\"1\"}}",
-		 ONE("\"limits\":{\"cpu\":\"500m\"}"),
-		 "[minimum cpu usage per Container is 1, but request is 500m, minimum cpu usage "
-		 "per "
-		 "Container is 1, but limit is 500m]"},
-		{"{\"type\":\"Container\",\"max\":{\"memory\":\"1Gi\"}}", ONE(""),
-		 "maximum memory usage per Container is 1Gi.  No limit is specified"},
-		{"{\"type\":\"Container\",\"max\":{\"memory\":\"1Gi\"}}",
-		 ONE("\"limits\":{\"memory\":\"2Gi\"},\"requests\":{\"memory\":\"1Gi\"}"),
-		 "maximum memory usage per Container is 1Gi, but limit is 2Gi"},
-		{"{\"type\":\"Container\",\"max\":{\"memory\":\"1Gi\"}}",
-		 ONE("\"requests\":{\"memory\":\"1025Mi\"},\"limits\":{\"memory\":\"1Gi\"}"),
-		 "maximum memory usage per Container is 1Gi, but request is 1025Mi"},
-		{"{\"type\":\"Container\",\"maxLimitRequestRatio\":{\"cpu\":\"2\"}}",
-		 ONE("\"requests\":{\"cpu\":\"1\"},\"limits\":{\"cpu\":\"2\"}"), NULL},
-		{"{\"type\":\"Container\",\"maxLimitRequestRatio\":{\"cpu\":\"2\"}}",
-		 ONE("\"requests\":{\"cpu\":\"1\"},\"limits\":{\"cpu\":\"2500m\"}"),
-		 "cpu max limit to request ratio per Container is 2, but provided ratio is "
-		 "2.500000"},
-		{"{\"type\":\"Container\",\"maxLimitRequestRatio\":{\"cpu\":\"2\"}}",
-		 ONE("\"requests\":{\"cpu\":\"1\"}"),
-		 "cpu max limit to request ratio per Container is 2, but no limit is specified or "
-		 "limit "
-		 "is 0"},
-		{"{\"type\":\"Container\",\"maxLimitRequestRatio\":{\"cpu\":\"2\"}}",
-		 ONE("\"requests\":{\"cpu\":\"0\"},\"limits\":{\"cpu\":\"1\"}"),
-		 "cpu max limit to request ratio per Container is 2, but no request is specified "
-		 "or "
-		 "request is 0"},
-		/* a pod is the sum of its containers, or its largest init container */
-		{
-			"{\"type\":\"Pod\",\"max\":{\"cpu\":\"2\"}}",
-			POD(
-				"\"containers\":[" CONTAINER("a", ASKS("\"limits\":{\"cpu\":"
-								       "\"1\"}")) "," CONTAINER(
-					"b", ASKS("\"limits\":{\"cpu\":\"1500m\"}")) "]"),
-			"[maximum cpu usage per Pod is 2, but limit is 2500m, maximum cpu usage "
-			"per Pod is 2, "
-			"but request is 2500m]"},
-		{"{\"type\":\"Pod\",\"max\":{\"cpu\":\"2\"}}",
-		 POD(
-			 "\"initContainers\":[" CONTAINER(
-				 "i",
-				 ASKS(
-					 "\"limits\":{\"cpu\":\"2\"}")) "],\"containers\":"
+} rows[] = {
+	{"{\"type\":\"Container\",\"min\":{\"cpu\":\"1\"}}", ONE("\"requests\":{\"cpu\":\"1\"}"),
+	 NULL},
+	{"{\"type\":\"Container\",\"min\":{\"cpu\":\"1\"}}", ONE(""),
+	 "minimum cpu usage per Container is 1.  No request is specified"},
+	{"{\"type\":\"Container\",\"min\":{\"cpu\":\"1\"}}", ONE("\"requests\":{\"cpu\":\"500m\"}"),
+	 "minimum cpu usage per Container is 1, but request is 500m"},
+	{"{\"type\":\"Container\",\"min\":{\"cpu\":\"1\"}}", ONE("\"limits\":{\"cpu\":\"500m\"}"),
+	 "[minimum cpu usage per Container is 1, but request is 500m, minimum cpu usage "
+	 "per "
+	 "Container is 1, but limit is 500m]"},
+	{"{\"type\":\"Container\",\"max\":{\"memory\":\"1Gi\"}}", ONE(""),
+	 "maximum memory usage per Container is 1Gi.  No limit is specified"},
+	{"{\"type\":\"Container\",\"max\":{\"memory\":\"1Gi\"}}",
+	 ONE("\"limits\":{\"memory\":\"2Gi\"},\"requests\":{\"memory\":\"1Gi\"}"),
+	 "maximum memory usage per Container is 1Gi, but limit is 2Gi"},
+	{"{\"type\":\"Container\",\"max\":{\"memory\":\"1Gi\"}}",
+	 ONE("\"requests\":{\"memory\":\"1025Mi\"},\"limits\":{\"memory\":\"1Gi\"}"),
+	 "maximum memory usage per Container is 1Gi, but request is 1025Mi"},
+	{"{\"type\":\"Container\",\"maxLimitRequestRatio\":{\"cpu\":\"2\"}}",
+	 ONE("\"requests\":{\"cpu\":\"1\"},\"limits\":{\"cpu\":\"2\"}"), NULL},
+	{"{\"type\":\"Container\",\"maxLimitRequestRatio\":{\"cpu\":\"2\"}}",
+	 ONE("\"requests\":{\"cpu\":\"1\"},\"limits\":{\"cpu\":\"2500m\"}"),
+	 "cpu max limit to request ratio per Container is 2, but provided ratio is "
+	 "2.500000"},
+	{"{\"type\":\"Container\",\"maxLimitRequestRatio\":{\"cpu\":\"2\"}}",
+	 ONE("\"requests\":{\"cpu\":\"1\"}"),
+	 "cpu max limit to request ratio per Container is 2, but no limit is specified or "
+	 "limit "
+	 "is 0"},
+	{"{\"type\":\"Container\",\"maxLimitRequestRatio\":{\"cpu\":\"2\"}}",
+	 ONE("\"requests\":{\"cpu\":\"0\"},\"limits\":{\"cpu\":\"1\"}"),
+	 "cpu max limit to request ratio per Container is 2, but no request is specified "
+	 "or "
+	 "request is 0"},
+	/* a pod is the sum of its containers, or its largest init container */
+	{"{\"type\":\"Pod\",\"max\":{\"cpu\":\"2\"}}",
+	 POD("\"containers\":[" CONTAINER(
+		 "a", ASKS("\"limits\":{\"cpu\":"
+			   "\"1\"}")) "," CONTAINER("b",
+						    ASKS("\"limits\":{\"cpu\":\"1500m\"}")) "]"),
+	 "[maximum cpu usage per Pod is 2, but limit is 2500m, maximum cpu usage "
+	 "per Pod is 2, "
+	 "but request is 2500m]"},
+	{"{\"type\":\"Pod\",\"max\":{\"cpu\":\"2\"}}",
+	 POD("\"initContainers\":[" CONTAINER(
+		 "i", ASKS("\"limits\":{\"cpu\":\"2\"}")) "],\"containers\":"
+							  "[" CONTAINER("a", ASKS("\"limit"
+										  "s\":{"
+										  "\"cpu\""
+										  ":\"1\""
+										  "}")) "]"),
+	 NULL},
+	{"{\"type\":\"Pod\",\"max\":{\"cpu\":\"2\"}}",
+	 POD("\"initContainers\":[{\"name\":\"s\",\"image\":\"i\",\"restartPolicy\":"
+	     "\"Always\"" ASKS("\"limits\":{\"cpu\":\"1\"},\"requests\":{\"cpu\":"
+			       "\"0\"}") "}," CONTAINER("i",
+							ASKS("\"limits\":{\"cpu\":\"1500m\"},"
+							     "\"requests\":{\"cpu\":"
+							     "\"0\"}")) "],\"containers\":"
 									"[" CONTAINER("a",
 										      ASKS("\"limit"
 											   "s\":{"
 											   "\"cpu\""
-											   ":\"1\""
+											   ":"
+											   "\"1\"},"
+											   "\"reque"
+											   "sts\":"
+											   "{\"cpu"
+											   "\":"
+											   "\"0\""
 											   "}")) "]"),
-		 NULL},
-		{"{\"type\":\"Pod\",\"max\":{\"cpu\":\"2\"}}",
-		 POD(
-			 "\"initContainers\":[{\"name\":\"s\",\"image\":\"i\",\"restartPolicy\":"
-			 "\"Always\"" ASKS("\"limits\":{\"cpu\":\"1\"},\"requests\":{\"cpu\":"
-					   "\"0\"}") "}," CONTAINER(
-				 "i",
-				 ASKS("\"limits\":{\"cpu\":\"1500m\"},\"requests\":{\"cpu\":"
-				      "\"0\"}")) "],\"containers\":[" CONTAINER("a",
-										ASKS("\"limits\":{"
-										     "\"cpu\":"
-										     "\"1\"},"
-										     "\"requests\":"
-										     "{\"cpu\":"
-										     "\"0\"}")) "]"),
-		 "maximum cpu usage per Pod is 2, but limit is 2500m"},
-		/* everything at once */
-		{"{\"type\":\"Container\",\"max\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}",
-		 POD("\"containers\":[" CONTAINER("a",
-						  ASKS("\"limits\":{\"cpu\":\"2\"},\"requests\":{"
-						       "\"cpu\":\"1\"}")) "]"),
-		 "[maximum cpu usage per Container is 1, but limit is 2, maximum memory usage per "
-		 "Container is 1Gi.  No limit is specified]"},
+	 "maximum cpu usage per Pod is 2, but limit is 2500m"},
+	/* everything at once */
+	{"{\"type\":\"Container\",\"max\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}",
+	 POD("\"containers\":[" CONTAINER("a", ASKS("\"limits\":{\"cpu\":\"2\"},\"requests\":{"
+						    "\"cpu\":\"1\"}")) "]"),
+	 "[maximum cpu usage per Container is 1, but limit is 2, maximum memory usage per "
+	 "Container is 1Gi.  No limit is specified]"},
 };
 
 static void limits_are_kept(void **state)

@@ -26,6 +26,8 @@ tests_conformance_admission_suite_SOURCES = \
 	tests/lib/fake_server.h
 tests_conformance_admission_suite_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_conformance_admission_suite_LDADD = $(UNIT_LDADD)
+
+TESTS += %D%/server.bats
 endif
 endif
 endif
@@ -36,3 +38,4 @@ endif
 endif
 endif
 endif
+EXTRA_DIST += %D%/server.bats

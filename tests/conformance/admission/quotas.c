@@ -370,6 +370,25 @@ static void late_refusals_are_paid_back(void **state)
 	fake_hold_watches(f->server, false);
 }
 
+/* The lister says that there is no room; the server knows better. */
+static void refusals_are_checked_with_the_server(void **state)
+{
+	struct fixture *f = *state;
+
+	put_quota(f, "gone", "{\"pods\":\"1\"}", "{\"pods\":\"1\"}", "");
+	put_quota(f, "q", "{\"pods\":\"1\"}", "{\"pods\":\"1\"}", "");
+	add_plugin(f, "ResourceQuota", NULL, NULL);
+	fake_hold_watches(f->server, true);
+	put_quota(f, "q", "{\"pods\":\"1\"}", "{\"pods\":\"0\"}", "");
+	fake_remove(f->server, QUOTAS, "default", "gone");
+	passes(f, &pod);
+	used_is(f, "q", "{\"pods\":\"1\"}");
+	refused(f, &pod, COX_REASON_FORBIDDEN,
+		"pods \"web\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, "
+		"limited: pods=1");
+	fake_hold_watches(f->server, false);
+}
+
 static void conflicts_are_tried_again_and_not_for_ever(void **state)
 {
 	struct fixture *f = *state;
@@ -457,6 +476,7 @@ const struct CMUnitTest quota_tests[] = {
 	SUITE_TEST(attempts_of_one_request_are_charged_once),
 	SUITE_TEST(one_refusal_charges_no_other_quota),
 	SUITE_TEST(late_refusals_are_paid_back),
+	SUITE_TEST(refusals_are_checked_with_the_server),
 	SUITE_TEST(conflicts_are_tried_again_and_not_for_ever),
 	SUITE_TEST(crowds_do_not_slip_through),
 };
