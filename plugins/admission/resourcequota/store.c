@@ -59,8 +59,7 @@ static void fresh_clear(struct quotas *self)
 void fresh_free(struct quotas *self)
 {
 	cox_lock_scope(&self->mutex);
-	if (self->fresh.count)
-		fresh_clear(self);
+	fresh_clear(self);
 }
 
 /* Takes the reference over. */
