@@ -12,6 +12,7 @@
 #include "compose.h"
 #include "controller/manager.h"
 #include "daemon.h"
+#include "scheduler/manager.h"
 #include "up.h"
 
 #include <unistd.h>
@@ -47,6 +48,7 @@ static int confine_control_plane(const struct daemon *const *parts, struct cox_e
 static const struct personality *const control_plane_parts[] = {
 	&apiserver_personality,
 	&controller_manager_personality,
+	&scheduler_personality,
 };
 
 static const struct composition control_plane = {
@@ -81,6 +83,7 @@ static const struct composition up = {
 static const struct personality *const personalities[] = {
 	&apiserver_personality,
 	&controller_manager_personality,
+	&scheduler_personality,
 	&control_plane.personality,
 	&up.personality,
 	NULL, /* ends the list */

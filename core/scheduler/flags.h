@@ -29,6 +29,7 @@ struct scheduler_config {
 	const char *algorithm_provider;
 	const char *policy_config_file;
 	const char *scheduler_name;
+	struct flag_list scheduler_plugins;
 	double bind_pods_qps;
 	int64_t bind_pods_burst;
 	struct flag_list feature_gates;
