@@ -33,3 +33,5 @@ include plugins/admission/namespacelifecycle/local.mk
 include plugins/admission/resourcequota/local.mk
 include plugins/admission/securitycontextdeny/local.mk
 include plugins/admission/serviceaccount/local.mk
+include plugins/scheduler/default/local.mk
+include plugins/scheduler/packed/local.mk

@@ -389,8 +389,7 @@ int attempt_reserve(struct attempt *attempt, const struct cox_scheduler_node *no
 void attempt_unreserve(struct attempt *attempt)
 {
 	for (; attempt->reserved; attempt->reserved--) {
-		const struct chain_member *member =
-			&attempt->chain->members[attempt->reserved - 1];
+		const struct chain_member *member = &attempt->chain->members[attempt->reserved - 1];
 
 		if (!member->ops->unreserve)
 			continue;

@@ -14,7 +14,7 @@
 
 struct attempt {
 	struct chain *chain;
-	struct pod_facts *pod; /* a reference */
+	struct pod_facts *pod;	      /* a reference */
 	struct cox_scheduler_pod row; /* the pod's, with its object */
 	struct cox_call call;
 	void *states[CHAIN_PLUGINS_MAX];

@@ -32,10 +32,8 @@ struct job {
 struct binder *binder_new(struct client *client, struct recorder *recorder, struct inbox *inbox,
 			  struct cox_error *err)
 {
-	const struct workers_config config = {.name = "bind",
-					      .threads = THREADS,
-					      .queue = BINDER_JOBS_MAX,
-					      .stack_bytes = STACK};
+	const struct workers_config config = {
+		.name = "bind", .threads = THREADS, .queue = BINDER_JOBS_MAX, .stack_bytes = STACK};
 	struct binder *binder = cox_new(struct binder);
 
 	binder->client = client;

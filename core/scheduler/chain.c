@@ -74,10 +74,10 @@ static const struct cox_scheduler_part *find_part(const struct chain *chain, uin
 
 static bool is_used(const struct chain *chain, const struct cox_scheduler_part *part)
 {
-	const struct chain_part *parts = part->type == COX_SCHEDULER_FILTER ? chain->filters.items
-									    : chain->scores.items;
-	size_t count = part->type == COX_SCHEDULER_FILTER ? chain->filters.count
-							  : chain->scores.count;
+	const struct chain_part *parts =
+		part->type == COX_SCHEDULER_FILTER ? chain->filters.items : chain->scores.items;
+	size_t count =
+		part->type == COX_SCHEDULER_FILTER ? chain->filters.count : chain->scores.count;
 
 	for (size_t i = 0; i < count; i++) {
 		if (!strcmp(parts[i].part->name, part->name) &&
@@ -114,8 +114,8 @@ static int use_flagged(struct chain *chain, uint32_t type, uint32_t flag, struct
 		const struct cox_scheduler_part *part;
 
 		for (size_t j = 0; (part = part_at(member, j)); j++) {
-			if (part->type != type || !(part->flags & flag) ||
-			    !can_run(member, part) || is_used(chain, part))
+			if (part->type != type || !(part->flags & flag) || !can_run(member, part) ||
+			    is_used(chain, part))
 				continue;
 			if (use_part(chain, member, part, part->name,
 				     part->weight > 0 ? part->weight : 1, NULL, err))

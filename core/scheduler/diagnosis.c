@@ -17,8 +17,7 @@ void diagnosis_clear(struct diagnosis *diagnosis)
 	cox_vec_free(&diagnosis->nodes);
 }
 
-void diagnosis_add(struct diagnosis *diagnosis, const char *node, const char *part,
-		   const char *why)
+void diagnosis_add(struct diagnosis *diagnosis, const char *node, const char *part, const char *why)
 {
 	const struct diagnosis_node added = {node, part, why};
 

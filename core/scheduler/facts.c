@@ -165,8 +165,8 @@ static struct node_facts *fill_node(struct pack *pack, const struct cox_object *
 	row->name = pack_text(pack, object_name(object));
 	row->labels = facts_pairs(pack, value_path(root, "metadata.labels"));
 	/* Nodes of the first release tell their capacity only. */
-	row->allocatable = facts_resources(
-		pack, allocatable ? allocatable : value_get(status, "capacity"));
+	row->allocatable =
+		facts_resources(pack, allocatable ? allocatable : value_get(status, "capacity"));
 	fill_taints(pack, row, value_get(spec, "taints"));
 	fill_images(pack, row, value_get(status, "images"));
 	if (is_ready(status))

@@ -194,7 +194,8 @@ static int manager_start(struct daemon *daemon, struct cox_error *err)
 	manager->name = cox_strdup(config->scheduler_name);
 	options.name = manager->name;
 	manager->scheduler = scheduler_new(manager->client, &options, err);
-	if (!manager->scheduler || scheduler_use(manager->scheduler, cox_steal(manager->chain), err))
+	if (!manager->scheduler ||
+	    scheduler_use(manager->scheduler, cox_steal(manager->chain), err))
 		return -1;
 	if (config->port) {
 		manager->health = health_open(config->address, (uint16_t)config->port, is_ready,

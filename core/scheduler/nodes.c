@@ -93,8 +93,8 @@ static void add_others(struct row *row, const struct cox_scheduler_resources *re
 				(row->others.count++ - at) * sizeof(*row->others.items));
 			row->others.items[at] = (struct cox_scheduler_amount){other->name, 0};
 		}
-		row->others.items[at].amount = sum(row->others.items[at].amount, other->amount,
-						   sign);
+		row->others.items[at].amount =
+			sum(row->others.items[at].amount, other->amount, sign);
 	}
 	row->node.requested.others = row->others.items;
 	row->node.requested.other_count = row->others.count;
@@ -212,9 +212,9 @@ const struct cox_scheduler_node *node_table_set(struct node_table *table, struct
 	struct row *row = row_of(table, facts->row.name);
 	struct cox_scheduler_node *node = &row->node;
 
-	*news = !row->facts				? NODE_NEW
-		: row->facts->digest != facts->digest	? NODE_CHANGED
-							: NODE_SAME;
+	*news = !row->facts			      ? NODE_NEW
+		: row->facts->digest != facts->digest ? NODE_CHANGED
+						      : NODE_SAME;
 	if (!row->facts) {
 		row->at = table->list.count;
 		cox_vec_push(&table->list, node);

@@ -18,9 +18,9 @@
 enum { PLACES = PENDING_FLYING + 1 };
 
 struct pending {
-	struct cox_map pods; /* uid -> struct pending_pod */
+	struct cox_map pods;			      /* uid -> struct pending_pod */
 	COX_VEC(struct pending_pod *) places[PLACES]; /* ready and back-off are heaps */
-	uint64_t look; /* at the waiting ones, next */
+	uint64_t look;				      /* at the waiting ones, next */
 	pending_order *order;
 	void *context;
 };

@@ -16,7 +16,13 @@
 
 struct pending;
 
-enum pending_place { PENDING_READY, PENDING_BACKOFF, PENDING_WAITING, PENDING_GATED, PENDING_FLYING };
+enum pending_place {
+	PENDING_READY,
+	PENDING_BACKOFF,
+	PENDING_WAITING,
+	PENDING_GATED,
+	PENDING_FLYING
+};
 
 struct pending_pod {
 	struct pod_facts *pod; /* a reference of the queue's */

@@ -36,8 +36,7 @@ static int64_t *slot(struct pack *pack, struct sum *sum, const char *name)
 	}
 	if (sum->all.other_count == OTHERS_MAX)
 		return NULL;
-	sum->others[sum->all.other_count] =
-		(struct cox_scheduler_amount){pack_text(pack, name), 0};
+	sum->others[sum->all.other_count] = (struct cox_scheduler_amount){pack_text(pack, name), 0};
 	return &sum->others[sum->all.other_count++].amount;
 }
 
@@ -190,7 +189,8 @@ static void fill_tolerations(struct pack *pack, struct cox_scheduler_pod *row,
 }
 
 /* The disk of a volume; false: it has none that could be in the way. */
-static bool disk_of(struct arena *arena, const struct value *volume, struct cox_scheduler_disk *disk)
+static bool disk_of(struct arena *arena, const struct value *volume,
+		    struct cox_scheduler_disk *disk)
 {
 	const struct value *source;
 
@@ -203,10 +203,9 @@ static bool disk_of(struct arena *arena, const struct value *volume, struct cox_
 		disk->id = value_get_text(source, "volumeID");
 	} else if ((source = value_get(volume, "rbd"))) {
 		disk->type = COX_SCHEDULER_DISK_RBD;
-		disk->id = arena_printf(arena, "%s %s %s",
-					value_text(value_at(value_get(source, "monitors"), 0)),
-					value_get_text(source, "pool"),
-					value_get_text(source, "image"));
+		disk->id = arena_printf(
+			arena, "%s %s %s", value_text(value_at(value_get(source, "monitors"), 0)),
+			value_get_text(source, "pool"), value_get_text(source, "image"));
 	} else if ((source = value_get(volume, "iscsi"))) {
 		disk->type = COX_SCHEDULER_DISK_ISCSI;
 		disk->id = arena_printf(arena, "%s %lld", value_get_text(source, "iqn"),

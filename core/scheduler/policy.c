@@ -61,14 +61,15 @@ static int check_members(const struct value *object, const char *const *known, s
 	return 0;
 }
 
-static int parse_argument(const struct value *argument, const char *what, struct policy_entry *entry,
-			  struct cox_error *err)
+static int parse_argument(const struct value *argument, const char *what,
+			  struct policy_entry *entry, struct cox_error *err)
 {
 	if (!argument || argument->kind == VALUE_NULL)
 		return 0;
 	if (!value_is(argument, VALUE_OBJECT) || argument->count != 1 ||
 	    !value_is(argument->object.members[0].value, VALUE_OBJECT))
-		return error_set(err, COX_REASON_INVALID, "Exactly 1 %s argument is required", what);
+		return error_set(err, COX_REASON_INVALID, "Exactly 1 %s argument is required",
+				 what);
 	entry->part = argument->object.members[0].key;
 	entry->argument = argument->object.members[0].value;
 	return 0;

@@ -32,7 +32,10 @@ struct policy {
 	struct policy_list predicates, priorities;
 };
 
-#define POLICY_INIT {.arena = ARENA_INIT}
+#define POLICY_INIT                                                                                \
+	{                                                                                          \
+		.arena = ARENA_INIT                                                                \
+	}
 void policy_free(struct policy *policy); /* leaves it empty */
 
 /* The messages are those of the first release where it had one. */

@@ -443,8 +443,8 @@ static void show_counts(struct scheduler *scheduler)
 		cox_autobuf labels = COX_BUF_INIT;
 
 		metrics_label(&labels, "queue", names[i]);
-		metrics_set(metrics_gauge("scheduler_pending_pods", "Pods without a node, by queue.",
-					  cox_buf_cstr(&labels)),
+		metrics_set(metrics_gauge("scheduler_pending_pods",
+					  "Pods without a node, by queue.", cox_buf_cstr(&labels)),
 			    (int64_t)pending_count(scheduler->pending, (enum pending_place)i));
 	}
 }
@@ -464,8 +464,7 @@ static uint64_t step(struct scheduler *scheduler)
 
 	next = unpark(scheduler, now);
 	next = earlier(next, pending_advance(scheduler->pending, now));
-	if (scheduler->jobs < BINDER_JOBS_MAX &&
-	    pending_count(scheduler->pending, PENDING_READY)) {
+	if (scheduler->jobs < BINDER_JOBS_MAX && pending_count(scheduler->pending, PENDING_READY)) {
 		token = take_token(scheduler, now);
 		pod = token ? NULL : pending_take(scheduler->pending, now);
 		if (pod) {
@@ -599,8 +598,7 @@ struct scheduler *scheduler_new(struct client *client, const struct scheduler_op
 	if (scheduler->informers)
 		scheduler->recorder = recorder_new(client, options->name, NULL, err);
 	if (scheduler->recorder)
-		scheduler->binder =
-			binder_new(client, scheduler->recorder, &scheduler->inbox, err);
+		scheduler->binder = binder_new(client, scheduler->recorder, &scheduler->inbox, err);
 	if (scheduler->binder)
 		scheduler->nodes = watch(scheduler, "nodes", node_changed, err);
 	if (scheduler->nodes)

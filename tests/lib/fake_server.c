@@ -309,6 +309,29 @@ static int update(struct fake_server *server, const struct client_request *reque
 	return replace(server, stored, request, &arena, tree, answer);
 }
 
+/* pods/NAME/binding: gives the pod its node, once. */
+static int bind(struct fake_server *server, const struct client_request *request,
+		struct client_answer *answer)
+{
+	cox_autoarena arena = ARENA_INIT;
+	struct value *body = json_parse(&arena, request->body, request->body_size, NULL, NULL);
+	struct stored *stored = find(server, request->resource, request->namespace, request->name);
+	const char *node = value_text(value_path(body, "target.name"));
+	struct client_request put = {.resource = request->resource};
+	struct value *tree;
+
+	if (!stored)
+		return answer_missing(answer, request);
+	tree = value_copy(&arena, object_root(stored->object));
+	if (*value_text(value_path(tree, "spec.nodeName")))
+		return answer_status(answer, 409, "Conflict", "the pod has a node already");
+	value_set_text(&arena, value_make_object(&arena, tree, "spec"), "nodeName", node);
+	value_remove(value_get(tree, "metadata"), "resourceVersion");
+	replace(server, stored, &put, &arena, tree, answer);
+	cox_buf_clear(&answer->body);
+	return answer_status(answer, 201, NULL, "");
+}
+
 /* Strategic merging of a list whose items are known by uid, as ownerReferences are. */
 static void merge_by_uid(struct arena *arena, struct value *list, const struct value *patch)
 {
@@ -530,6 +553,8 @@ static int serve(struct fake_server *server, const struct client_request *reques
 	case CLIENT_LIST:
 		return list(server, request, answer);
 	case CLIENT_CREATE:
+		if (!strcmp(or_empty(request->subresource), "binding"))
+			return bind(server, request, answer);
 		return create(server, request, answer);
 	case CLIENT_UPDATE:
 		return update(server, request, answer);

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+if PLUGIN_SCHEDULER_DEFAULT
+pluginexec_LTLIBRARIES += plugins/scheduler-default.la
+plugins_scheduler_default_la_SOURCES = \
+	%D%/affinity.c \
+	%D%/default.c \
+	%D%/default.h \
+	%D%/filters.c \
+	%D%/match.c \
+	%D%/owners.c \
+	%D%/scores.c
+plugins_scheduler_default_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+plugins_scheduler_default_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_scheduler_default_la_LIBADD = $(PLUGIN_LIBADD)
+dist_man_MANS += %D%/cox-scheduler-default.7
+endif
