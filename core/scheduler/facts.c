@@ -12,11 +12,11 @@
 
 int64_t facts_amount(const struct value *value, bool milli)
 {
-	struct quantity quantity;
+	struct cox_quantity quantity;
 
 	if (!value || quantity_from_value(value, &quantity, NULL))
 		return 0;
-	return milli ? quantity_milli(&quantity) : quantity_units(&quantity);
+	return milli ? cox_quantity_milli(&quantity) : cox_quantity_units(&quantity);
 }
 
 static int compare_pairs(const void *a, const void *b)

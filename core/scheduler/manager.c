@@ -8,9 +8,8 @@
 #include "scheduler/manager.h"
 
 #include "base/log.h"
-#include "client/kubeconfig.h"
+#include "client/connect.h"
 #include "client/leader.h"
-#include "client/module.h"
 #include "scheduler/flags.h"
 #include "scheduler/health.h"
 #include "scheduler/scheduler.h"
@@ -24,7 +23,6 @@ static const char *const providers[] = {"DefaultProvider"};
 
 struct manager {
 	struct chain *chain; /* prepared, not in use yet */
-	struct arena arena;
 	struct client *client;
 	struct scheduler *scheduler;
 	struct leader *leader;
@@ -123,15 +121,12 @@ static int manager_prepare(struct daemon *daemon, struct cox_error *err)
 
 static int connect_client(struct daemon *daemon, struct cox_error *err)
 {
+	static const struct client_identity who = {.user = "system:kube-scheduler",
+						   .user_agent = "kube-scheduler"};
 	const struct scheduler_config *config = daemon->config;
 	struct manager *manager = daemon->state;
-	struct client_http_config http = {.user_agent = NULL};
 
-	if (kubeconfig_for_daemon(config->kubeconfig, config->master, &manager->arena, &http, err))
-		return -1;
-	http.user_agent = "kube-scheduler";
-	client_module_directory(host_directory(daemon->host));
-	manager->client = client_new_http(&http, err);
+	manager->client = client_connect(daemon, config->kubeconfig, config->master, &who, err);
 	return manager->client ? 0 : -1;
 }
 
@@ -232,7 +227,6 @@ static void manager_stop(struct daemon *daemon)
 	leader_free(manager->leader); /* given back only when no work is under way */
 	chain_free(manager->chain);
 	client_free(manager->client);
-	arena_free(&manager->arena);
 	pthread_mutex_destroy(&manager->mutex);
 	free(manager->name);
 	free(manager);
