@@ -6,3 +6,4 @@ include tests/conformance/runtime/local.mk
 include tests/conformance/network/local.mk
 include tests/conformance/authenticator/local.mk
 include tests/conformance/admission/local.mk
+include tests/conformance/scheduler/local.mk

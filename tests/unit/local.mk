@@ -226,3 +226,20 @@ tests_unit_openapi_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_openapi_LDADD = $(UNIT_LDADD)
 
 include tests/unit/controllers.mk
+
+check_PROGRAMS += tests/unit/scheduler
+TESTS += tests/unit/scheduler
+tests_unit_scheduler_SOURCES = %D%/scheduler.c
+tests_unit_scheduler_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_scheduler_LDADD = $(UNIT_LDADD)
+
+if PLUGIN_SCHEDULER_DEFAULT
+if PLUGIN_SCHEDULER_PACKED
+check_PROGRAMS += tests/unit/scheduler_manager
+TESTS += tests/unit/scheduler_manager
+tests_unit_scheduler_manager_SOURCES = %D%/scheduler_manager.c tests/lib/fake_http.c \
+	tests/lib/fake_http.h tests/lib/fake_server.c tests/lib/fake_server.h
+tests_unit_scheduler_manager_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_scheduler_manager_LDADD = $(UNIT_LDADD)
+endif
+endif
