@@ -278,6 +278,7 @@ static int default_setup(void *self, const struct cox_scheduler_setup *setup, st
 	struct scheduler *scheduler = self;
 
 	scheduler->cluster = setup->cluster;
+	scheduler->objects = setup->cluster->objects;
 	if (scheduler->needs_owners && owners_open(scheduler->owners, setup, err))
 		return -1;
 	if (!scheduler->needs_pods)
@@ -294,8 +295,7 @@ static void *default_create(const struct cox_host *host, struct cox_error *err)
 
 	(void)err;
 	scheduler->host = host;
-	scheduler->objects = host->objects;
-	scheduler->owners = owners_new(host->objects);
+	scheduler->owners = owners_new();
 	return scheduler;
 }
 

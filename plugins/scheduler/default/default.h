@@ -67,7 +67,7 @@ struct owner_list {
 	size_t capacity;
 };
 
-struct owners *owners_new(const struct cox_objects *objects);
+struct owners *owners_new(void);
 void owners_free(struct owners *owners);
 /* Opens the listers: services, and what else makes pods. */
 int owners_open(struct owners *owners, const struct cox_scheduler_setup *setup,
@@ -83,7 +83,7 @@ bool owner_list_matches(const struct owner_list *list, struct cox_scheduler_pair
 
 struct scheduler {
 	const struct cox_host *host;
-	const struct cox_objects *objects;
+	const struct cox_objects *objects; /* from setup() on, as the next */
 	const struct cox_cluster *cluster;
 	struct owners *owners;
 	struct cox_lister *pods, *nodes; /* only where a part needs them */

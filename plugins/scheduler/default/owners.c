@@ -122,11 +122,10 @@ static void changed(void *self, const struct cox_object *old, const struct cox_o
 		owners->objects->name(object), now ? owner_new(owners, watcher->kind, now) : NULL);
 }
 
-struct owners *owners_new(const struct cox_objects *objects)
+struct owners *owners_new(void)
 {
 	struct owners *owners = cox_new(struct owners);
 
-	owners->objects = objects;
 	pthread_mutex_init(&owners->mutex, NULL);
 	return owners;
 }
@@ -134,6 +133,7 @@ struct owners *owners_new(const struct cox_objects *objects)
 int owners_open(struct owners *owners, const struct cox_scheduler_setup *setup,
 		struct cox_error *err)
 {
+	owners->objects = setup->cluster->objects;
 	for (size_t i = 0; i < KINDS; i++) {
 		struct watcher *watcher = &owners->watchers[i];
 		struct cox_lister_options options = {.struct_size = sizeof(options),
