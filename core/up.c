@@ -98,6 +98,17 @@ static bool has_ended(int process)
 	return poll(&poller, 1, 0) == 1;
 }
 
+/* Reaps it; the exit status, or 128 + the signal. */
+static int ended_with(int process)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+	int status = -1;
+
+	if (spawn_wait(process, 0, &status, &err) != 0)
+		log_error("The control plane: %s", error_text(&err));
+	return status;
+}
+
 /* Until READY=1 came, the process ended, or time is up. */
 static int wait_until_ready(int notify, int process, struct cox_error *err)
 {
@@ -112,8 +123,9 @@ static int wait_until_ready(int notify, int process, struct cox_error *err)
 			return error_errno(err, errno, "wait for the control plane");
 		if (pollers[1].revents)
 			return error_set(err, COX_REASON_SERVICE_UNAVAILABLE,
-					 "the control plane ended while it started; its own "
-					 "message is above");
+					 "the control plane ended with status %d while it started; "
+					 "its own message is above",
+					 ended_with(process));
 		if (!(pollers[0].revents & POLLIN))
 			continue;
 		size = recv(notify, message, sizeof(message) - 1, MSG_DONTWAIT);
@@ -178,16 +190,6 @@ static bool pause_unless_stopping(uint64_t time)
 	while (!up.stopping && clock_monotonic() < until)
 		pthread_cond_clockwait(&up.changed, &up.lock, CLOCK_MONOTONIC, &when);
 	return up.stopping;
-}
-
-static int ended_with(int process)
-{
-	cox_autoerror err = COX_ERROR_INIT;
-	int status = -1;
-
-	if (spawn_wait(process, 0, &status, &err) != 0)
-		log_error("The control plane: %s", error_text(&err));
-	return status;
 }
 
 static void *look_after(void *unused)

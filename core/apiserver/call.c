@@ -3,6 +3,7 @@
 #include "apiserver/call.h"
 
 #include "apiserver/local.h"
+#include "apiserver/measure.h"
 #include "apiserver/status.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -190,6 +191,7 @@ void call_respond(struct api_call *call, const struct http_response *response)
 	log_verbose(3, "%s %s %u %s %.3f ms", request->method_name, request->target,
 		    response->status, call->identity ? call->identity->user : "-",
 		    (double)(clock_monotonic() - call->began) / 1e6);
+	measure_request(call, response->status);
 	call_end(call);
 	http_respond(request, &full);
 }

@@ -2,6 +2,7 @@
 /* Served resources and their collections; see the header. */
 #include "apiserver/collections.h"
 
+#include "apiserver/measure.h"
 #include "apiserver/strategy.h"
 #include "machinery/decode.h"
 #include "machinery/defaults.h"
@@ -105,6 +106,7 @@ static void fill_resource(struct apiserver *server, struct api_resource *resourc
 		.decoder = {.decode = decode_stored}};
 	resource->stored_type = schema_resource_type(schema, resource->stored_row);
 	resource->strategy = strategy_get(resource->group, resource->name);
+	resource->measures = cox_new(struct measures);
 }
 
 /* Views take over the collection of the version that is stored. */
@@ -150,6 +152,8 @@ int collections_add(struct apiserver *server, struct cox_error *err)
 void collections_free(struct apiserver *server)
 {
 	cox_map_free(&server->resource_map);
+	for (size_t i = 0; i < server->resource_count; i++)
+		free(server->resources[i].measures);
 	free(server->resources);
 	server->resources = NULL;
 	server->resource_count = 0;

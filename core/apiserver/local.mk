@@ -21,6 +21,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/initial.c %D%/initial.h \
 	%D%/liststream.c %D%/liststream.h \
 	%D%/local.c %D%/local.h \
+	%D%/measure.c %D%/measure.h \
 	%D%/metadata.c %D%/metadata.h \
 	%D%/negotiate.c %D%/negotiate.h \
 	%D%/openapi.c %D%/openapi.h \

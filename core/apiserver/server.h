@@ -23,6 +23,7 @@ struct allocators;
 struct client;
 struct informers;
 struct kubelets;
+struct measures;
 struct pki_key;
 struct recorder;
 struct strategy;
@@ -44,6 +45,7 @@ struct api_resource {
 	struct store_collection *collection;
 	struct store_decoder decoder;
 	const struct strategy *strategy; /* never NULL */
+	struct measures *measures;	 /* see measure.h */
 };
 
 /* Who may do what: counted, so that a request keeps what it began with. */

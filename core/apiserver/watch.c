@@ -8,6 +8,7 @@
 
 #include "apiserver/feed.h"
 #include "apiserver/local.h"
+#include "apiserver/measure.h"
 #include "apiserver/read.h"
 #include "apiserver/status.h"
 #include "base/clock.h"
@@ -298,6 +299,7 @@ static void open_stream(struct api_call *call, struct api_watch *watch)
 	watch->timer =
 		(struct watch_timer){.feed = watch->feed, .wake = wake_stream, .context = watch};
 	watch_hub_add(call->server->watches, &watch->timer);
+	measure_request(call, 200);
 	call_end(call);
 	stream = http_stream_open(request, &head, &callbacks, watch);
 	atomic_store(&watch->stream, stream);
