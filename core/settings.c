@@ -4,13 +4,16 @@
  * unit would have read, in the unit's order, then the command line. A daemon
  * that its unit started has everything on the command line already, so the
  * files are read only if no flag of the daemon's own was given there, or if
- * --config-dir asks for them.
+ * --config-dir asks for them. As everywhere the later one wins: words before
+ * --config-dir are weaker than the files, words behind it stronger. So a unit
+ * can name its variables first, and SIGHUP still sees the files change.
  */
 #include "daemon.h"
 
 #include "config/envfile.h"
 
 #include <coxswain/kit/alloc.h>
+#include <string.h>
 
 #define COMMON(kind, name, member, fallback, help, ...)                                            \
 	FLAG_ENTRY(struct common_config, kind, name, member, fallback, help, __VA_ARGS__)
@@ -124,11 +127,29 @@ static int check_arguments(const struct settings *settings, struct cox_error *er
 			 settings->flags.arguments.items[0]);
 }
 
+/* How many words stand before --config-dir; all, if it is not there. */
+static size_t words_before_files(const char *const *words, size_t count)
+{
+	static const char *const spellings[] = {"--config-dir", "--config_dir"};
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < 2; k++) {
+			size_t size = strlen(spellings[k]);
+
+			if (strncmp(words[i], spellings[k], size) == 0 &&
+			    (!words[i][size] || words[i][size] == '='))
+				return i;
+		}
+	return count;
+}
+
 struct settings *settings_read(const struct personality *personality, const char *const *words,
 			       size_t count, bool *usage_error, struct cox_error *err)
 {
+	size_t early = words_before_files(words, count);
 	/* The first reading only tells whether and where to look for files. */
 	struct settings *first = settings_new(personality), *settings = NULL;
+	bool read_files;
 	int result;
 
 	*usage_error = true;
@@ -139,12 +160,16 @@ struct settings *settings_read(const struct personality *personality, const char
 	}
 	settings = settings_new(personality);
 	*usage_error = false;
-	result = 0;
-	if (personality->env_file && !first->common->help && !first->common->version &&
-	    (!first->flags.own_flags || flags_given(&first->flags, "config-dir")))
+	read_files = personality->env_file && !first->common->help && !first->common->version &&
+		     (!first->flags.own_flags || flags_given(&first->flags, "config-dir"));
+	if (!read_files || early == count)
+		early = 0;
+	result = flags_parse(&settings->flags, words, early, FLAGS_COMMAND_LINE, err);
+	if (read_files && result == 0)
 		result = parse_files(settings, personality, first->common->config_dir, err);
 	if (result == 0)
-		result = flags_parse(&settings->flags, words, count, FLAGS_COMMAND_LINE, err);
+		result = flags_parse(&settings->flags, words + early, count - early,
+				     FLAGS_COMMAND_LINE, err);
 	if (result == 0)
 		result = check_arguments(settings, err);
 	settings_free(first);

@@ -21,6 +21,7 @@ AM_TESTS_ENVIRONMENT = \
 UNIT_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS) $(CMOCKA_CFLAGS)
 UNIT_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS) $(CMOCKA_LIBS)
 
+include tests/style/local.mk
 include tests/unit/local.mk
 include tests/loader/local.mk
 include tests/abi/local.mk

@@ -77,6 +77,8 @@ TOY_ARGS="--greeting=two"'
 	[[ $output == *"storage-backend=good # default"* ]]
 	run -0 "$toy" --config-dir="$dir" --dump-config --greeting=three
 	[[ $output == *"greeting=three # command line"* ]]
+	run -0 "$toy" --greeting=three --fixed=d --config-dir="$dir" --dump-config
+	[[ $output == *"greeting=two # $dir/toy:2"* ]]
 }
 
 @test "a key in the later file wins" {

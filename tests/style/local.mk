@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# What holds for the tree as a whole: its look, its floors, its manual, and what
+# it installs.
+
+STYLE_TESTS = %D%/install.bats
+TESTS += $(STYLE_TESTS)
+EXTRA_DIST += $(STYLE_TESTS)
