@@ -191,12 +191,22 @@ static int start_parts(struct apiserver_daemon *api, struct cox_error *err)
 	server->watches = server->workers ? watch_hub_new(err) : NULL;
 	if (!server->watches)
 		return -1;
+	close_chains(server);
 	server->client = own_client(server);
 	server->informers = informers_new(server->client, err);
 	if (!server->informers)
 		return -1;
 	server->recorder = recorder_new(server->client, "kube-apiserver", NULL, err);
 	return server->recorder ? 0 : -1;
+}
+
+/* While plugins come and go, their listers already (or still) call the server. */
+static void close_chains(struct apiserver *server)
+{
+	struct api_chains *closed = api_chains_new();
+
+	closed->closed = true;
+	apiserver_swap_chains(server, closed);
 }
 
 static int start_chains(struct apiserver_daemon *api, struct cox_error *err)
@@ -269,13 +279,14 @@ static void stop(struct daemon *daemon)
 	atomic_store(&server->stopping, true);
 	initial_stop(api->initial);
 	serving_stop(api->serving);
-	apiserver_swap_chains(server, NULL);
+	close_chains(server);
 	if (server->recorder)
 		recorder_free(server->recorder);
 	if (server->informers)
 		informers_free(server->informers);
 	if (server->client)
 		client_free(server->client);
+	apiserver_swap_chains(server, NULL);
 	if (api->store_runs)
 		store_stop(server->store);
 	if (server->workers)

@@ -54,6 +54,11 @@ struct api_chains {
 	struct authenticators *authenticators;
 	struct authorizers *authorizers;
 	struct admission *admission;
+	/*
+	 * None of them are there yet, or any more: no port is open, and the
+	 * parts of the server that call it themselves are let through.
+	 */
+	bool closed;
 };
 
 struct apiserver {
