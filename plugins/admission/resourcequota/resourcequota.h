@@ -10,7 +10,11 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-enum { TURNS = 64, CHARGES_MAX = 8192 };
+/*
+ * An attempt is made again within a few commits of the store, so few charges
+ * need to be remembered; one takes about a kilobyte.
+ */
+enum { TURNS = 64, CHARGES_MAX = 512 };
 
 /* What one request added to one quota. */
 struct charged {

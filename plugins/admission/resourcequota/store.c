@@ -11,7 +11,8 @@
 #include <coxswain/kit/text.h>
 #include <stdlib.h>
 
-enum { FRESH_MAX = 1024 };
+/* Each is a whole object with its tree; listers catch up within milliseconds. */
+enum { FRESH_MAX = 128 };
 
 /* 0 where it is no number: then it is never the newer one. */
 static int64_t revision_of(const struct cox_objects *objects, const struct cox_object *object)
