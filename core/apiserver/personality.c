@@ -175,6 +175,15 @@ static struct client *own_client(struct apiserver *server)
 	return client_new_local(&local, &who);
 }
 
+/* While plugins come and go, their listers already (or still) call the server. */
+static void close_chains(struct apiserver *server)
+{
+	struct api_chains *closed = api_chains_new();
+
+	closed->closed = true;
+	apiserver_swap_chains(server, closed);
+}
+
 static int start_parts(struct apiserver_daemon *api, struct cox_error *err)
 {
 	struct apiserver *server = &api->server;
@@ -198,15 +207,6 @@ static int start_parts(struct apiserver_daemon *api, struct cox_error *err)
 		return -1;
 	server->recorder = recorder_new(server->client, "kube-apiserver", NULL, err);
 	return server->recorder ? 0 : -1;
-}
-
-/* While plugins come and go, their listers already (or still) call the server. */
-static void close_chains(struct apiserver *server)
-{
-	struct api_chains *closed = api_chains_new();
-
-	closed->closed = true;
-	apiserver_swap_chains(server, closed);
 }
 
 static int start_chains(struct apiserver_daemon *api, struct cox_error *err)
