@@ -18,6 +18,7 @@ include plugins/controller/serviceaccount/local.mk
 include plugins/controller/endpoints/local.mk
 include plugins/controller/endpointslice/local.mk
 include plugins/controller/garbagecollector/local.mk
+include plugins/controller/node/local.mk
 include plugins/controller/replication/local.mk
 include plugins/runtime/hollow/local.mk
 include plugins/runtime/oci/local.mk

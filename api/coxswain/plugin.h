@@ -260,6 +260,12 @@ struct cox_host {
 			   const char *name);
 	void (*fail_cause)(struct cox_error *err, const char *reason, const char *field,
 			   const char *format, ...) COX_PRINTF(4, 5);
+	/*
+	 * Logs one line as it is, under a place of the plugin's own (__FILE__,
+	 * __LINE__) and without its name: for lines that others search for.
+	 */
+	void (*log_at)(void *context, int level, const char *file, int line, const char *format,
+		       ...) COX_PRINTF(5, 6);
 };
 
 /*

@@ -29,6 +29,7 @@ static const char *const by_default[] = {
 	"endpoints",
 	"endpointslice",
 	"garbagecollector",
+	"node",
 	"replication",
 };
 /* clang-format on */
@@ -49,6 +50,11 @@ static const struct {
 	{"endpointslicemirroring", "endpointslice"},
 	{"endpointslice-mirroring-controller", "endpointslice"},
 	{"garbage-collector-controller", "garbagecollector"},
+	{"nodelifecycle", "node"},
+	{"node-lifecycle-controller", "node"},
+	{"nodeipam", "node"},
+	{"node-ipam-controller", "node"},
+	{"taint-eviction-controller", "node"},
 };
 
 struct manager {

@@ -15,6 +15,16 @@ static const struct {
 	const char *option;
 	const char *flag;
 } feeds[] = {
+	{"node", "monitor-period", "node-monitor-period"},
+	{"node", "monitor-grace-period", "node-monitor-grace-period"},
+	{"node", "startup-grace-period", "node-startup-grace-period"},
+	{"node", "eviction-timeout", "pod-eviction-timeout"},
+	{"node", "eviction-rate", "deleting-pods-qps"},
+	{"node", "eviction-burst", "deleting-pods-burst"},
+	{"node", "allocate-node-cidrs", "allocate-node-cidrs"},
+	{"node", "cluster-cidr", "cluster-cidr"},
+	{"node", "service-cluster-ip-range", "service-cluster-ip-range"},
+	{"node", "node-cidr-mask-size", "node-cidr-mask-size"},
 	{"replication", "workers", "concurrent-rc-syncs"},
 	{"namespace", "workers", "concurrent-namespace-syncs"},
 	{"namespace", "resync", "namespace-sync-period"},

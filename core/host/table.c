@@ -43,6 +43,20 @@ static void table_log(void *context, int level, const char *format, ...)
 	va_end(args);
 }
 
+static void table_log_at(void *context, int level, const char *file, int line, const char *format,
+			 ...) COX_PRINTF(5, 6);
+
+static void table_log_at(void *context, int level, const char *file, int line, const char *format,
+			 ...)
+{
+	va_list args;
+
+	(void)context;
+	va_start(args, format);
+	log_vline(level, file, line, format, args);
+	va_end(args);
+}
+
 static void table_log_verbose(void *context, int verbosity, const char *format, ...)
 	COX_PRINTF(3, 4);
 
@@ -218,6 +232,7 @@ void table_fill(struct host_plugin *plugin)
 		.count = table_count,
 		.gauge = table_gauge,
 		.spawn = table_spawn,
+		.log_at = table_log_at,
 		.fail_about = table_fail_about,
 		.fail_cause = table_fail_cause,
 	};

@@ -63,7 +63,8 @@ AT(cox_host, objects, 128);
 AT(cox_host, cluster, 136);
 AT(cox_host, fail_about, 144);
 AT(cox_host, fail_cause, 152);
-AT_LEAST(cox_host, 160);
+AT(cox_host, log_at, 160);
+AT_LEAST(cox_host, 168);
 
 AT(cox_option, name, 0);
 AT(cox_option, fallback, 8);

@@ -332,15 +332,24 @@ static int bind(struct fake_server *server, const struct client_request *request
 	return answer_status(answer, 201, NULL, "");
 }
 
-/* Strategic merging of a list whose items are known by uid, as ownerReferences are. */
-static void merge_by_uid(struct arena *arena, struct value *list, const struct value *patch)
+/* The member that tells items of a list apart; NULL: the list is replaced. */
+static const char *merge_key(const char *list)
+{
+	if (!strcmp(list, "ownerReferences"))
+		return "uid";
+	return !strcmp(list, "conditions") ? "type" : NULL;
+}
+
+/* Strategic merging of such a list; items are replaced as a whole. */
+static void merge_list(struct arena *arena, struct value *list, const struct value *patch,
+		       const char *key)
 {
 	for (size_t i = 0; i < patch->count; i++) {
 		struct value *item = value_at(patch, i);
 		size_t at = 0;
 
-		while (at < list->count && strcmp(value_get_text(value_at(list, at), "uid"),
-						  value_get_text(item, "uid")) != 0)
+		while (at < list->count && strcmp(value_get_text(value_at(list, at), key),
+						  value_get_text(item, key)) != 0)
 			at++;
 		if (value_string_is(value_get(item, "$patch"), "delete")) {
 			if (at < list->count)
@@ -366,12 +375,12 @@ static void merge(struct arena *arena, struct value *into, const struct value *p
 			merge(arena, value_make_object(arena, into, member->key), member->value,
 			      strategic);
 		} else if (strategic && member->value->kind == VALUE_ARRAY &&
-			   !strcmp(member->key, "ownerReferences")) {
+			   merge_key(member->key)) {
 			if (!old) {
 				old = value_array(arena);
 				value_set(arena, into, member->key, old);
 			}
-			merge_by_uid(arena, old, member->value);
+			merge_list(arena, old, member->value, merge_key(member->key));
 		} else {
 			value_set(arena, into, member->key, member->value);
 		}

@@ -42,3 +42,11 @@ tests_unit_ctl_garbagecollector_SOURCES = %D%/ctl_garbagecollector.c $(CONTROLLE
 tests_unit_ctl_garbagecollector_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_ctl_garbagecollector_LDADD = $(UNIT_LDADD)
 endif
+
+if PLUGIN_CONTROLLER_NODE
+check_PROGRAMS += tests/unit/ctl_node
+TESTS += tests/unit/ctl_node
+tests_unit_ctl_node_SOURCES = %D%/ctl_node.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_node_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_node_LDADD = $(UNIT_LDADD)
+endif
