@@ -216,8 +216,8 @@ int credentials_make_server(const struct apiserver_config *config, const char *s
 	gethostname(host, sizeof(host) - 1);
 	if (advertise)
 		addresses[subject.address_count++] = advertise;
-	if (make_directory(config->cert_dir, err) != 0)
-		return -1;
+	if (make_directory(config->cert_dir, NULL) != 0)
+		return error_open(err, errno, certificate_path);
 	key = pki_key_generate(PKI_ECDSA_P256, err);
 	if (!key || sign_server(config, key, &subject, &pem, err) != 0 ||
 	    write_key(key_path, key, err) != 0)

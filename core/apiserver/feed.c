@@ -22,6 +22,7 @@ struct feed {
 	bool bookmarks;
 	bool last_bookmark; /* the one before the end was told */
 	bool over;
+	struct cox_error refused; /* told instead of events */
 	uint64_t ends_at;
 	_Atomic uint64_t bookmark_at;
 };
@@ -85,6 +86,11 @@ struct feed *feed_open(struct api_call *call, void (*wake)(void *context), void 
 	options.match_context = feed->selection;
 	if (open_watch(call, feed, &options, err) == 0)
 		return feed;
+	/* Clients that retry whatever fails give up only on an event that says so. */
+	if (err->reason == COX_REASON_EXPIRED) {
+		error_move(&feed->refused, err);
+		return feed;
+	}
 fail:
 	feed_close(feed);
 	return NULL;
@@ -97,6 +103,7 @@ void feed_close(struct feed *feed)
 	store_watch_close(feed->watch);
 	store_snapshot_unref(feed->initial);
 	selection_free(feed->selection);
+	error_clear(&feed->refused);
 	free(feed);
 }
 
@@ -171,6 +178,12 @@ void feed_next(struct feed *feed, struct feed_item *item)
 	*item = (struct feed_item)FEED_ITEM_INIT;
 	if (feed->over || (feed->initial && next_initial(feed, item)))
 		return;
+	if (feed->refused.message) {
+		feed->over = true;
+		item->type = FEED_ERROR;
+		error_move(&item->error, &feed->refused);
+		return;
+	}
 	switch (store_watch_next(feed->watch, &event)) {
 	case STORE_WATCH_NONE:
 		next_timely(feed, item);

@@ -5,6 +5,7 @@
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/buf.h>
 #include <coxswain/kit/cleanup.h>
+#include <ctype.h>
 #include <string.h>
 
 static const struct {
@@ -101,6 +102,17 @@ int error_errno(struct cox_error *err, int number, const char *format, ...)
 	va_end(args);
 	return error_set(err, COX_REASON_INTERNAL_ERROR, "%s: %s", cox_buf_cstr(&text),
 			 strerror_r(number, why, sizeof(why)));
+}
+
+int error_open(struct cox_error *err, int number, const char *path)
+{
+	char room[128];
+	const char *why = strerror_r(number, room, sizeof(room));
+
+	if (!err)
+		return -1;
+	return error_set(err, COX_REASON_INTERNAL_ERROR, "open %s: %c%s", path,
+			 tolower((unsigned char)*why), *why ? why + 1 : "");
 }
 
 int error_wrap(struct cox_error *err, const char *format, ...)

@@ -47,6 +47,8 @@ int error_vset(struct cox_error *err, enum cox_reason reason, const char *format
 	COX_PRINTF(3, 0);
 /* Internal error with strerror(number) behind the text; returns -1. */
 int error_errno(struct cox_error *err, int number, const char *format, ...) COX_PRINTF(3, 4);
+/* "open PATH: permission denied", in the words that users search logs for; returns -1. */
+int error_open(struct cox_error *err, int number, const char *path);
 /* Puts "text: " before the message, if there is an error; returns -1. */
 int error_wrap(struct cox_error *err, const char *format, ...) COX_PRINTF(2, 3);
 /* Adds a cause. `reason` is a constant; `field` may be NULL. */

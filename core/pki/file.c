@@ -15,7 +15,7 @@ int pki_file_read(const char *path, struct cox_buf *out, struct cox_error *err)
 	struct stat status;
 
 	if (fd < 0 || fstat(fd, &status) != 0)
-		return error_errno(err, errno, "%s", path);
+		return error_open(err, errno, path);
 	if (!S_ISREG(status.st_mode))
 		return error_set(err, COX_REASON_INVALID, "%s: not a regular file", path);
 	/* At once, so that growing leaves no copies of a key behind. */
@@ -81,7 +81,7 @@ int pki_file_write(const char *path, const void *data, size_t size, unsigned mod
 	cox_buf_printf(&temporary, "%s.XXXXXX", path);
 	fd = mkostemp(temporary.data, O_CLOEXEC);
 	if (fd < 0)
-		return error_errno(err, errno, "%s", path);
+		return error_open(err, errno, path);
 	if (write_whole(fd, data, size) != 0 || fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0 ||
 	    rename(temporary.data, path) != 0) {
 		failed = errno;
