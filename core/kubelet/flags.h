@@ -61,6 +61,7 @@ struct kubelet_config {
 	const char *docker_exec_handler;
 	const char *pod_infra_container_image;
 	const char *root_dir;
+	const char *pod_logs_dir;
 	const char *network_plugin;
 	const char *network_plugin_dir;
 	const char *cni_conf_dir;

@@ -1,3 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 
-core_libcoxcore_la_SOURCES += %D%/flags.c %D%/flags.h
+core_libcoxcore_la_SOURCES += \
+	%D%/admit.c \
+	%D%/affinity.c %D%/affinity.h \
+	%D%/backoff.c %D%/backoff.h \
+	%D%/container.c %D%/container.h \
+	%D%/container_config.c \
+	%D%/dial.c %D%/dial.h \
+	%D%/dns.c \
+	%D%/env.c %D%/env.h \
+	%D%/events.c %D%/events.h \
+	%D%/fields.c %D%/fields.h \
+	%D%/flags.c %D%/flags.h \
+	%D%/hooks.c \
+	%D%/image_auth.c \
+	%D%/images.c %D%/images.h \
+	%D%/jobs.c %D%/jobs.h \
+	%D%/kubelet.c %D%/kubelet.h \
+	%D%/names.h \
+	%D%/node.c %D%/node.h \
+	%D%/node_status.c \
+	%D%/pod.h \
+	%D%/pod_containers.c \
+	%D%/pod_status.c \
+	%D%/pod_worker.c %D%/pod_worker.h \
+	%D%/pods.c \
+	%D%/probes.c \
+	%D%/report.c \
+	%D%/resources.c %D%/resources.h \
+	%D%/sandbox.c %D%/sandbox.h \
+	%D%/security.c %D%/security.h \
+	%D%/subpath.c \
+	%D%/view.c \
+	%D%/volumes.c %D%/volumes.h

@@ -6,6 +6,8 @@ tests_unit_kit_SOURCES = %D%/kit.c
 tests_unit_kit_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_kit_LDADD = $(UNIT_LDADD)
 
+include tests/unit/kubelet.mk
+
 check_PROGRAMS += tests/unit/base
 TESTS += tests/unit/base
 tests_unit_base_SOURCES = %D%/base.c

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which containers of a pod are to be started, restarted or stopped now: init
+ * containers one after the other, sidecars among them kept running, then all
+ * others at once.
+ */
+#include "kubelet/pod_worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "kubelet/container.h"
+#include "kubelet/events.h"
+#include "kubelet/images.h"
+
+#include <coxswain/kit/cleanup.h>
+#include <coxswain/kit/text.h>
+#include <string.h>
+
+bool pod_is_sidecar(const struct value *container)
+{
+	return !strcmp(value_get_text(container, "restartPolicy"), "Always");
+}
+
+bool pod_restarts(const struct value *spec, bool init, bool sidecar, int32_t exit_code)
+{
+	const char *policy = value_get_text(spec, "restartPolicy");
+
+	if (sidecar)
+		return true;
+	if (!strcmp(policy, "Never"))
+		return false;
+	return exit_code != 0 || (!init && strcmp(policy, "OnFailure") != 0);
+}
+
+bool pod_is_done(const struct value *spec, const struct view *view)
+{
+	const struct value *container;
+	size_t i;
+
+	/* An init container that failed for good ends the pod too. */
+	for (i = 0; (container = value_at(value_get(spec, "initContainers"), i)); i++) {
+		const struct view_container *last =
+			view_container(view, value_get_text(container, "name"), 0);
+
+		if (last && last->state == COX_CONTAINER_EXITED && last->exit_code != 0 &&
+		    !pod_restarts(spec, true, pod_is_sidecar(container), last->exit_code))
+			return true;
+	}
+	for (i = 0; (container = value_at(value_get(spec, "containers"), i)); i++) {
+		const struct view_container *last =
+			view_container(view, value_get_text(container, "name"), 0);
+
+		if (!last || last->state != COX_CONTAINER_EXITED ||
+		    pod_restarts(spec, false, false, last->exit_code))
+			return false;
+	}
+	return i > 0;
+}
+
+/* ---- one container ---- */
+
+/* Of a container that ended: how long it must still wait, said to people. */
+static uint64_t crash_wait(struct pod_pass *pass, struct container_record *record,
+			   const struct view_container *last)
+{
+	uint64_t finished = last->finished_at > 0 ? (uint64_t)last->finished_at : 0;
+	uint64_t left = backoff_left(&record->restarts, finished, clock_realtime());
+	const struct pod *pod = pass->pod;
+	char length[32];
+
+	if (!left)
+		return 0;
+	cox_format_duration(record->restarts.delay, length);
+	if (!record->waiting_reason || strcmp(record->waiting_reason, "CrashLoopBackOff") != 0)
+		events_container(pass->kubelet, pass->object, record->name, "Warning", "BackOff",
+				 "Back-off restarting failed container %s in pod %s_%s(%s)",
+				 record->name, pod->name, pod->namespace, pod->uid);
+	pod_wait_for(record, "CrashLoopBackOff",
+		     "back-off %s restarting failed container=%s pod=%s_%s(%s)", length,
+		     record->name, pod->name, pod->namespace, pod->uid);
+	queue_add_after(pass->kubelet->queue, pod->uid, left + CLOCK_MILLISECOND);
+	return left;
+}
+
+static void try_start(struct pod_pass *pass, const struct value *container,
+		      struct container_record *record, const struct view_container *last)
+{
+	struct kubelet *kubelet = pass->kubelet;
+	cox_autofree char *ref = NULL;
+	struct container_start start = {.kubelet = kubelet,
+					.pod = pass->pod,
+					.object = pass->object,
+					.container = container,
+					.record = record,
+					.sandbox = pass->sandbox,
+					.attempt = last ? last->attempt + 1 : 0};
+	int image;
+
+	if (last && crash_wait(pass, record, last))
+		return;
+	image = images_ensure(kubelet, pass->pod, pass->object, container, record, &ref);
+	if (image < 0)
+		queue_add_after(kubelet->queue, pass->pod->uid, kubelet->config->sync_frequency);
+	if (image)
+		return;
+	if (last)
+		backoff_next(&record->restarts, clock_realtime(), kubelet->parts.backoff_first,
+			     kubelet->parts.backoff_last);
+	start.image_ref = ref;
+	pass->changed = true;
+	if (container_start(&start))
+		queue_add_after(kubelet->queue, pass->pod->uid, kubelet->config->sync_frequency);
+}
+
+static void restart(struct pod_pass *pass, const struct value *container,
+		    const struct view_container *running, const char *format, const char *probe)
+{
+	int64_t grace = value_get_int(pass->spec, "terminationGracePeriodSeconds", 30);
+	cox_autobuf why = COX_BUF_INIT;
+
+	if (probe) {
+		cox_autobuf path = COX_BUF_INIT;
+
+		cox_buf_printf(&path, "%sProbe", probe);
+		grace = value_get_int(value_get(container, path.data),
+				      "terminationGracePeriodSeconds", grace);
+		cox_buf_printf(&why, "Container %s failed %s probe, will be restarted",
+			       running->name, probe);
+	} else {
+		cox_buf_printf(&why, "Container %s %s", running->name, format);
+	}
+	container_stop(pass->kubelet, pass->pod, pass->object, running, grace < 1 ? 1 : grace,
+		       why.data);
+}
+
+/* A running one stays so, unless its probes or its definition say otherwise. */
+static void check_running(struct pod_pass *pass, const struct value *container,
+			  struct container_record *record, const struct view_container *running)
+{
+	cox_autoarena arena = ARENA_INIT;
+	struct kubelet *kubelet = pass->kubelet;
+
+	prober_add(kubelet->prober, pass->pod, pass->object, container, running);
+	if (*running->hash && strcmp(running->hash, container_hash(&arena, container)) != 0)
+		restart(pass, container, running, "definition changed, will be restarted", NULL);
+	else if (prober_result(kubelet, record, running->id, PROBE_STARTUP) == PROBE_FAILURE)
+		restart(pass, container, running, NULL, "startup");
+	else if (prober_result(kubelet, record, running->id, PROBE_LIVENESS) == PROBE_FAILURE)
+		restart(pass, container, running, NULL, "liveness");
+}
+
+static bool in_sandbox(const struct pod_pass *pass, const struct view_container *container)
+{
+	return container && !strcmp(container->sandbox_id, pass->sandbox);
+}
+
+/* ---- init containers ---- */
+
+static bool main_began(const struct pod_pass *pass)
+{
+	const struct value *list = value_get(pass->spec, "containers"), *container;
+
+	for (size_t i = 0; (container = value_at(list, i)); i++)
+		if (in_sandbox(pass,
+			       view_container(pass->view, value_get_text(container, "name"), 0)))
+			return true;
+	return false;
+}
+
+/* True: the next container may begin. */
+static bool step_sidecar(struct pod_pass *pass, const struct value *container,
+			 struct container_record *record, const struct view_container *last)
+{
+	if (!in_sandbox(pass, last) || last->state == COX_CONTAINER_EXITED) {
+		try_start(pass, container, record, last);
+		return false;
+	}
+	if (last->state != COX_CONTAINER_RUNNING)
+		return false;
+	check_running(pass, container, record, last);
+	return !value_get(container, "startupProbe") ||
+	       prober_result(pass->kubelet, record, last->id, PROBE_STARTUP) == PROBE_SUCCESS;
+}
+
+static bool step_init(struct pod_pass *pass, const struct value *container,
+		      struct container_record *record, const struct view_container *last)
+{
+	if (in_sandbox(pass, last) && last->state != COX_CONTAINER_EXITED)
+		return false;
+	if (in_sandbox(pass, last) && last->exit_code == 0)
+		return true;
+	if (!in_sandbox(pass, last) || pod_restarts(pass->spec, true, false, last->exit_code))
+		try_start(pass, container, record, last);
+	return false;
+}
+
+/* True: all are through, and sidecars run. */
+static bool step_all_init(struct pod_pass *pass)
+{
+	const struct value *list = value_get(pass->spec, "initContainers"), *container;
+	bool began = main_began(pass);
+
+	for (size_t i = 0; (container = value_at(list, i)); i++) {
+		const char *name = value_get_text(container, "name");
+		struct container_record *record = pod_container(pass->pod, name, true);
+		const struct view_container *last = view_container(pass->view, name, 0);
+		bool sidecar = pod_is_sidecar(container);
+
+		if (!sidecar && began)
+			continue;
+		if (sidecar ? !step_sidecar(pass, container, record, last) && !began
+			    : !step_init(pass, container, record, last))
+			return false;
+	}
+	return true;
+}
+
+/* ---- all others ---- */
+
+static void step_main(struct pod_pass *pass, const struct value *container)
+{
+	const char *name = value_get_text(container, "name");
+	struct container_record *record = pod_container(pass->pod, name, false);
+	const struct view_container *last = view_container(pass->view, name, 0);
+
+	if (last && last->state == COX_CONTAINER_RUNNING)
+		check_running(pass, container, record, last);
+	else if (last && last->state == COX_CONTAINER_CREATED && in_sandbox(pass, last)) {
+		/* A crash came between create and start: once more from the beginning. */
+		if (runtime_call(pass->kubelet, 60 * CLOCK_SECOND, container_remove, last->id,
+				 NULL))
+			log_warning("remove container %s, which was never started", last->id);
+		pass->changed = true;
+		pods_wake(pass->kubelet, pass->pod->uid);
+	} else if (!last || pod_restarts(pass->spec, false, false, last->exit_code)) {
+		try_start(pass, container, record, last);
+	}
+}
+
+void pod_start_containers(struct pod_pass *pass)
+{
+	const struct value *list = value_get(pass->spec, "containers"), *container;
+
+	if (!step_all_init(pass))
+		return;
+	for (size_t i = 0; (container = value_at(list, i)); i++)
+		step_main(pass, container);
+}
+
+void pod_collect_garbage(struct pod_pass *pass)
+{
+	int64_t keep = pass->kubelet->config->maximum_dead_containers_per_container;
+
+	for (size_t i = 0; i < pass->view->containers.count; i++) {
+		const struct view_container *container = &pass->view->containers.items[i];
+		int64_t newer = 0;
+
+		for (size_t j = 0; j < i; j++)
+			newer += !strcmp(pass->view->containers.items[j].name, container->name);
+		if (container->state != COX_CONTAINER_EXITED || keep < 0 ||
+		    newer <= (keep > 1 ? keep : 1))
+			continue;
+		if (runtime_call(pass->kubelet, 60 * CLOCK_SECOND, container_remove, container->id,
+				 NULL))
+			log_warning("remove ended container %s", container->id);
+	}
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker of a pod: looks at what the API wants and what the runtime has,
+ * and does the next thing. It never waits for long; whatever takes long is a
+ * job that wakes it again. It remembers little: after a crash of the kubelet
+ * the same look finds the same containers and goes on.
+ *
+ * A pod is run until it is deleted, refused, over, or past its deadline; then
+ * it is ended: containers stop within their grace, the sandbox and the volumes
+ * go, the last status is told, and the object is deleted.
+ */
+#include "kubelet/pod_worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "kubelet/container.h"
+#include "kubelet/events.h"
+#include "kubelet/sandbox.h"
+#include "kubelet/volumes.h"
+
+#include <coxswain/kit/alloc.h>
+#include <coxswain/kit/cleanup.h>
+#include <string.h>
+
+static const uint64_t retry_after = CLOCK_SECOND;
+
+/* ---- ending ---- */
+
+static bool is_deleted(const struct cox_object *object)
+{
+	return object && object_path(object_root(object), "metadata.deletionTimestamp");
+}
+
+static bool is_over(const struct cox_object *object)
+{
+	const char *phase = value_text(object_path(object_root(object), "status.phase"));
+
+	return !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed");
+}
+
+/* Seconds that the containers of an ending pod have. */
+static int64_t grace_of(struct pod *pod, const struct cox_object *object,
+			const struct view_container *container)
+{
+	const struct value *root = object_root(object);
+	int64_t said =
+		value_get_int(object_path(root, "spec"), "terminationGracePeriodSeconds", 30);
+
+	if (is_deleted(object))
+		said = value_get_int(object_path(root, "metadata"), "deletionGracePeriodSeconds",
+				     said);
+	if (!object)
+		said = container->grace >= 0 ? container->grace : pod->orphan_grace;
+	return said < 1 ? 1 : said;
+}
+
+/* True when none runs any more. */
+static bool stop_containers(struct kubelet *kubelet, struct pod *pod,
+			    const struct cox_object *object, const struct view *view)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < view->containers.count; i++) {
+		const struct view_container *container = &view->containers.items[i];
+		cox_autobuf why = COX_BUF_INIT;
+
+		if (container->state != COX_CONTAINER_RUNNING &&
+		    container->state != COX_CONTAINER_UNKNOWN)
+			continue;
+		all = false;
+		cox_buf_printf(&why, "Stopping container %s", container->name);
+		container_stop(kubelet, pod, object, container, grace_of(pod, object, container),
+			       why.data);
+	}
+	return all;
+}
+
+static int clean(struct kubelet *kubelet, struct pod *pod, const struct view *view,
+		 struct cox_error *err)
+{
+	for (size_t i = 0; i < view->sandboxes.count; i++)
+		if (view->sandboxes.items[i].state == COX_SANDBOX_READY &&
+		    sandbox_stop(kubelet, pod, &view->sandboxes.items[i], err))
+			return -1;
+	return volumes_tear_down(kubelet, pod->uid, err);
+}
+
+/* Nothing of it is wanted: the runtime forgets it, then so do we. */
+static int forget(struct kubelet *kubelet, struct pod *pod, const struct view *view,
+		  struct cox_error *err)
+{
+	for (size_t i = 0; i < view->sandboxes.count; i++)
+		if (runtime_call(kubelet, 60 * CLOCK_SECOND, sandbox_remove,
+				 view->sandboxes.items[i].id, err))
+			return host_op_failed(kubelet->parts.runtime, "sandbox_remove", err);
+	prober_forget(kubelet->prober, pod->uid);
+	pods_forget(kubelet, pod);
+	log_verbose(2, "pod %s/%s (%s) is gone", pod->namespace, pod->name, pod->uid);
+	return 0;
+}
+
+static void end_pod(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+		    const struct view *view)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+
+	prober_forget(kubelet->prober, pod->uid);
+	if (!stop_containers(kubelet, pod, object, view)) {
+		if (object && !is_over(object))
+			report_status(kubelet, pod, pod_status_make(kubelet, pod, object, view));
+		return;
+	}
+	pod->terminated = true;
+	if (object && !is_over(object))
+		report_status(kubelet, pod, pod_status_make(kubelet, pod, object, view));
+	if (!pod->cleaned && clean(kubelet, pod, view, &err)) {
+		log_error("end pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));
+		queue_add_after(kubelet->queue, pod->uid, retry_after);
+		return;
+	}
+	pod->cleaned = true;
+	if (is_deleted(object))
+		report_finished(kubelet, pod);
+	if (!object && forget(kubelet, pod, view, &err)) {
+		log_error("remove pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));
+		queue_add_after(kubelet->queue, pod->uid, retry_after);
+	}
+}
+
+/* ---- running ---- */
+
+static void trouble(struct kubelet *kubelet, struct pod *pod)
+{
+	backoff_next(&pod->trouble, clock_monotonic(), CLOCK_SECOND, 60 * CLOCK_SECOND);
+	queue_add_after(kubelet->queue, pod->uid, pod->trouble.delay);
+}
+
+static bool bring_volumes_up_to_date(struct kubelet *kubelet, struct pod *pod,
+				     const struct cox_object *object)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+	uint64_t now = clock_monotonic();
+
+	if (pod->volumes_ready && (!pod->volumes_again || now < pod->volumes_again))
+		return true;
+	if (volumes_set_up(kubelet, pod, object, &pod->volumes_again, &err)) {
+		log_warning("volumes of pod %s/%s: %s", pod->namespace, pod->name,
+			    error_text(&err));
+		/* One that is there stays as it is. */
+		pod->volumes_again = now + 10 * CLOCK_SECOND;
+		if (!pod->volumes_ready)
+			trouble(kubelet, pod);
+		return pod->volumes_ready;
+	}
+	pod->volumes_ready = true;
+	if (pod->volumes_again)
+		queue_add_after(kubelet->queue, pod->uid, pod->volumes_again - now);
+	return true;
+}
+
+static bool make_sandbox(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+			 const struct view *view)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+	uint32_t attempt = view->sandboxes.count ? view->sandboxes.items[0].attempt + 1 : 0;
+	char id[COX_RUNTIME_ID_SIZE] = "";
+
+	for (size_t i = 0; i < view->sandboxes.count; i++)
+		if (sandbox_stop(kubelet, pod, &view->sandboxes.items[i], &err)) {
+			log_warning("pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));
+			trouble(kubelet, pod);
+			return false;
+		}
+	if (view->sandboxes.count)
+		events_pod(kubelet, object, "Normal", "SandboxChanged",
+			   "Pod sandbox changed, it will be killed and re-created.");
+	if (sandbox_make(kubelet, pod, object, attempt, id, &err)) {
+		events_pod(kubelet, object, "Warning", "FailedCreatePodSandBox",
+			   "Failed to create pod sandbox: %s", error_text(&err));
+		log_warning("sandbox of pod %s/%s: %s", pod->namespace, pod->name,
+			    error_text(&err));
+		trouble(kubelet, pod);
+		return false;
+	}
+	cox_lock_scope(&kubelet->lock);
+	memcpy(pod->sandbox, id, sizeof(pod->sandbox));
+	return true;
+}
+
+static bool past_deadline(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object)
+{
+	int64_t seconds =
+		value_get_int(object_path(object_root(object), "spec"), "activeDeadlineSeconds", 0);
+	uint64_t until = pod->started_at + (uint64_t)seconds * CLOCK_SECOND;
+
+	if (seconds <= 0 || !pod->started_at)
+		return false;
+	if (clock_realtime() < until) {
+		queue_add_after(kubelet->queue, pod->uid, until - clock_realtime());
+		return false;
+	}
+	pod->rejected_reason = "DeadlineExceeded";
+	free(pod->rejected_message);
+	pod->rejected_message =
+		cox_strdup("Pod was active on the node longer than the specified deadline");
+	events_pod(kubelet, object, "Normal", "DeadlineExceeded", "%s", pod->rejected_message);
+	return true;
+}
+
+/* False when the pod is to be ended instead. */
+static bool run_pod(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+		    struct view *view)
+{
+	const struct value *spec = object_path(object_root(object), "spec");
+	const struct view_sandbox *sandbox = view_ready(view);
+	struct pod_pass pass = {.kubelet = kubelet, .pod = pod, .object = object, .spec = spec};
+
+	if (pod_is_done(spec, view) || past_deadline(kubelet, pod, object))
+		return false;
+	if (!bring_volumes_up_to_date(kubelet, pod, object))
+		return true;
+	if (!sandbox) {
+		if (!make_sandbox(kubelet, pod, object, view))
+			return true;
+		view_free(view);
+		*view = (struct view){.arena = ARENA_INIT};
+		if (view_read(kubelet, pod->uid, view, NULL) || !(sandbox = view_ready(view))) {
+			trouble(kubelet, pod);
+			return true;
+		}
+	}
+	pod->trouble.delay = 0;
+	sandbox_read_addresses(kubelet, pod, object, sandbox);
+	pass.view = view;
+	pass.sandbox = sandbox->id;
+	pod_start_containers(&pass);
+	pod_collect_garbage(&pass);
+	if (pass.changed) {
+		view_free(view);
+		*view = (struct view){.arena = ARENA_INIT};
+		if (view_read(kubelet, pod->uid, view, NULL))
+			queue_add_after(kubelet->queue, pod->uid, retry_after);
+	}
+	return !pass.ended;
+}
+
+/* startTime is the API's, if an earlier kubelet told one. */
+static void learn_start(struct pod *pod, const struct cox_object *object)
+{
+	const struct value *said = object_path(object_root(object), "status.startTime");
+
+	if (!pod->started_at && said &&
+	    clock_parse(value_text(said), said->count, &pod->started_at))
+		pod->started_at = 0;
+}
+
+static void sync_with(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+		      struct view *view)
+{
+	bool evicting;
+
+	pthread_mutex_lock(&kubelet->lock);
+	evicting = pod->evicting;
+	if (view->sandboxes.count && strlen(view->sandboxes.items[0].id) < sizeof(pod->sandbox))
+		memcpy(pod->sandbox, view->sandboxes.items[0].id,
+		       strlen(view->sandboxes.items[0].id) + 1);
+	pthread_mutex_unlock(&kubelet->lock);
+	learn_start(pod, object);
+	if (!object || is_deleted(object) || evicting || is_over(object)) {
+		end_pod(kubelet, pod, object, view);
+		return;
+	}
+	if (view->containers.count || view->sandboxes.count)
+		pod->adopted = true;
+	if (!pod->admitted && !pod->rejected_reason)
+		pod_admit(kubelet, pod, object);
+	if (!pod->started_at)
+		pod->started_at = clock_realtime();
+	if (pod->rejected_reason || !run_pod(kubelet, pod, object, view)) {
+		end_pod(kubelet, pod, object, view);
+		return;
+	}
+	report_status(kubelet, pod, pod_status_make(kubelet, pod, object, view));
+}
+
+void pod_sync(struct kubelet *kubelet, struct pod *pod)
+{
+	cox_autoobject *object = pods_object(kubelet, pod);
+	cox_autoerror err = COX_ERROR_INIT;
+	struct view view = {.arena = ARENA_INIT};
+
+	if (view_read(kubelet, pod->uid, &view, &err)) {
+		log_error("pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));
+		queue_add_after(kubelet->queue, pod->uid, retry_after);
+	} else {
+		sync_with(kubelet, pod, object, &view);
+	}
+	view_free(&view);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of pods; see pod.h. */
+#include "kubelet/pod.h"
+
+#include "base/log.h"
+#include "kubelet/names.h"
+
+#include <coxswain/kit/alloc.h>
+#include <coxswain/kit/cleanup.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void free_container(struct container_record *container)
+{
+	free(container->name);
+	free(container->waiting_message);
+	free(container->pull_ref);
+	free(container->pull_error);
+	free(container->probe_message);
+	free(container);
+}
+
+static void free_pod(struct pod *pod)
+{
+	for (size_t i = 0; i < pod->containers.count; i++)
+		free_container(pod->containers.items[i]);
+	cox_vec_free(&pod->containers);
+	free(pod->uid);
+	free(pod->namespace);
+	free(pod->name);
+	free(pod->rejected_message);
+	free(pod->ips[0]);
+	free(pod->ips[1]);
+	free(pod->host_ports);
+	free(pod->status);
+	free(pod->reported);
+	object_release(pod->object);
+	free(pod);
+}
+
+struct pod *pods_get(struct kubelet *kubelet, const char *uid)
+{
+	struct pod *pod;
+
+	cox_lock_scope(&kubelet->lock);
+	pod = cox_map_get(&kubelet->pods, uid, strlen(uid));
+	if (pod)
+		pod->users++;
+	return pod;
+}
+
+void pods_put(struct kubelet *kubelet, struct pod *pod)
+{
+	bool last;
+
+	if (!pod)
+		return;
+	pthread_mutex_lock(&kubelet->lock);
+	last = --pod->users == 0 && cox_map_get(&kubelet->pods, pod->uid, strlen(pod->uid)) != pod;
+	pthread_mutex_unlock(&kubelet->lock);
+	if (last)
+		free_pod(pod);
+}
+
+struct pod *pods_find(struct kubelet *kubelet, const char *namespace, const char *name)
+{
+	struct pod *found = NULL;
+	size_t at = 0, size;
+	const char *key;
+	void *value;
+
+	cox_lock_scope(&kubelet->lock);
+	while (cox_map_next(&kubelet->pods, &at, &key, &size, &value)) {
+		struct pod *pod = value;
+
+		if (strcmp(pod->namespace, namespace) || strcmp(pod->name, name))
+			continue;
+		if (!found || (pod->object && !pod->gone))
+			found = pod;
+	}
+	if (found)
+		found->users++;
+	return found;
+}
+
+void pods_forget(struct kubelet *kubelet, struct pod *pod)
+{
+	cox_lock_scope(&kubelet->lock);
+	cox_map_remove(&kubelet->pods, pod->uid, strlen(pod->uid));
+	pthread_cond_broadcast(&kubelet->changed);
+}
+
+/* With the lock held. */
+static struct pod *make(struct kubelet *kubelet, const char *uid, const char *namespace,
+			const char *name)
+{
+	struct pod *pod = cox_map_get(&kubelet->pods, uid, strlen(uid));
+
+	if (pod)
+		return pod;
+	pod = cox_new(struct pod);
+	pod->uid = cox_strdup(uid);
+	pod->namespace = cox_strdup(namespace);
+	pod->name = cox_strdup(name);
+	pod->orphan_grace = 30;
+	cox_map_put(&kubelet->pods, uid, strlen(uid), pod);
+	return pod;
+}
+
+void pods_adopt(struct kubelet *kubelet, const char *uid, const char *namespace, const char *name,
+		const char *sandbox)
+{
+	struct pod *pod;
+
+	cox_lock_scope(&kubelet->lock);
+	pod = make(kubelet, uid, namespace, name);
+	if (!pod->object)
+		pod->adopted = true;
+	if (sandbox && !*pod->sandbox && strlen(sandbox) < sizeof(pod->sandbox))
+		memcpy(pod->sandbox, sandbox, strlen(sandbox) + 1);
+	queue_add(kubelet->queue, uid);
+}
+
+struct cox_object *pods_object(struct kubelet *kubelet, struct pod *pod)
+{
+	cox_lock_scope(&kubelet->lock);
+	return pod->gone ? NULL : object_ref(pod->object);
+}
+
+/* A pod that a file or URL gave and that this kubelet only shows in the API. */
+static bool is_mirror(const struct cox_object *object)
+{
+	const struct value *annotations = object_path(object_root(object), "metadata.annotations");
+
+	return value_get(annotations, ANNOTATION_MIRROR) != NULL;
+}
+
+void pods_changed(void *context, const struct cox_object *old, const struct cox_object *now)
+{
+	struct kubelet *kubelet = context;
+	const struct cox_object *any = now ? now : old;
+	struct pod *pod;
+
+	if (old && now && strcmp(object_uid(old), object_uid(now)) != 0)
+		pods_changed(context, old, NULL); /* another one of the same name */
+	if (is_mirror(any))
+		return;
+	cox_lock_scope(&kubelet->lock);
+	if (now) {
+		pod = make(kubelet, object_uid(now), object_namespace(now), object_name(now));
+		object_release(pod->object);
+		pod->object = object_hold(now);
+		pod->gone = false;
+	} else {
+		pod = cox_map_get(&kubelet->pods, object_uid(old), strlen(object_uid(old)));
+		if (!pod)
+			return;
+		pod->gone = true;
+	}
+	if (queue_add(kubelet->queue, pod->uid) && !kubelet->stopping)
+		log_error("too many pods wait: \"%s\" is looked at later", pod->uid);
+}
+
+void pods_wake(struct kubelet *kubelet, const char *uid)
+{
+	/* A full queue is found by the keeper, which wakes everything. */
+	(void)queue_add(kubelet->queue, uid);
+}
+
+void pods_wake_all(struct kubelet *kubelet)
+{
+	size_t at = 0, size;
+	const char *key;
+	void *value;
+
+	cox_lock_scope(&kubelet->lock);
+	while (cox_map_next(&kubelet->pods, &at, &key, &size, &value))
+		(void)queue_add(kubelet->queue, ((struct pod *)value)->uid);
+}
+
+void pods_free(struct kubelet *kubelet)
+{
+	size_t at = 0, size;
+	const char *key;
+	void *value;
+
+	while (cox_map_next(&kubelet->pods, &at, &key, &size, &value))
+		free_pod(value);
+	cox_map_free(&kubelet->pods);
+}
+
+struct container_record *pod_container(struct pod *pod, const char *name, bool init)
+{
+	struct container_record *container;
+
+	for (size_t i = 0; i < pod->containers.count; i++)
+		if (!strcmp(pod->containers.items[i]->name, name))
+			return pod->containers.items[i];
+	container = cox_new(struct container_record);
+	container->name = cox_strdup(name);
+	container->init = init;
+	cox_vec_push(&pod->containers, container);
+	return container;
+}
+
+void pod_wait_for(struct container_record *container, const char *reason, const char *format, ...)
+{
+	cox_autobuf text = COX_BUF_INIT;
+	va_list args;
+
+	if (format) {
+		va_start(args, format);
+		cox_buf_vprintf(&text, format, args);
+		va_end(args);
+	}
+	free(container->waiting_message);
+	container->waiting_message = format ? cox_buf_steal(&text) : NULL;
+	container->waiting_reason = reason;
+}

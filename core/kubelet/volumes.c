@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The volumes of a pod; see the header. */
+#include "kubelet/volumes.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "kubelet/events.h"
+#include "kubelet/fields.h"
+
+#include <coxswain/kit/alloc.h>
+#include <coxswain/kit/cleanup.h>
+#include <coxswain/kit/text.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PLUGIN_PREFIX "kubernetes.io~"
+
+int volumes_make_directory(const char *path, unsigned mode, struct cox_error *err)
+{
+	cox_autofree char *copy = cox_strdup(path);
+
+	for (char *at = copy + 1;; at++) {
+		char kept = *at;
+
+		if (kept && kept != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(copy, mode) != 0 && errno != EEXIST)
+			return error_errno(err, errno, "create %s", copy);
+		*at = kept;
+		if (!kept)
+			return 0;
+	}
+}
+
+const char *volumes_pod_directory(struct kubelet *kubelet, struct arena *arena, const char *uid,
+				  const char *below)
+{
+	return arena_printf(arena, "%s/pods/%s%s%s", kubelet->config->root_dir, uid,
+			    below ? "/" : "", below ? below : "");
+}
+
+static const char *volume_directory(struct kubelet *kubelet, struct arena *arena, const char *uid,
+				    const struct host_plugin *plugin, const char *name)
+{
+	return arena_printf(arena, "%s/pods/%s/volumes/" PLUGIN_PREFIX "%s/%s",
+			    kubelet->config->root_dir, uid, host_name(plugin), name);
+}
+
+static struct host_plugin *plugin_for(struct kubelet *kubelet, const struct value *source)
+{
+	for (size_t i = 0; i < kubelet->parts.volume_count; i++) {
+		struct host_plugin *plugin = kubelet->parts.volumes[i];
+		const struct cox_volume_ops *ops = host_ops(plugin);
+
+		host_call_scope(plugin);
+		if (ops->recognise(host_self(plugin), &object_table, kubelet_plugin_value(source)))
+			return plugin;
+	}
+	return NULL;
+}
+
+/* ---- set up ---- */
+
+struct field_context {
+	struct field_source source;
+};
+
+static int write_field(void *context, const struct cox_value *selector, const struct cox_writer *to,
+		       struct cox_error *err)
+{
+	const struct field_context *fields = context;
+	cox_autobuf out = COX_BUF_INIT;
+
+	if (fields_write(&fields->source, kubelet_core_value(selector), &out, err))
+		return -1;
+	to->write(to->to, cox_buf_cstr(&out), out.size);
+	return 0;
+}
+
+static int set_up_one(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+		      const struct value *source, uint64_t *again, struct cox_error *err)
+{
+	cox_autoarena arena = ARENA_INIT;
+	const char *name = value_get_text(source, "name");
+	struct host_plugin *plugin = plugin_for(kubelet, source);
+	struct field_context fields = {{kubelet, object, {pod->ips[0], pod->ips[1]}, NULL}};
+	struct cox_volume_result result = {.struct_size = sizeof(result)};
+	struct cox_call call = kubelet_call(kubelet, 120 * CLOCK_SECOND);
+	struct cox_volume volume = {
+		.struct_size = sizeof(volume),
+		.objects = &object_table,
+		.cluster = &kubelet->cluster.table,
+		.pod = object,
+		.source = kubelet_plugin_value(source),
+		.name = name,
+		.node = kubelet->parts.node_name,
+		.fs_group = value_get_int(object_path(object_root(object), "spec.securityContext"),
+					  "fsGroup", -1),
+		.field = write_field,
+		.context = &fields,
+	};
+	const struct cox_volume_ops *ops;
+	cox_autobuf parent = COX_BUF_INIT;
+
+	if (!plugin)
+		return error_set(err, COX_REASON_INVALID, "no volume plugin matched name: %s",
+				 name);
+	ops = host_ops(plugin);
+	volume.directory = volume_directory(kubelet, &arena, pod->uid, plugin, name);
+	cox_buf_add(&parent, volume.directory,
+		    (size_t)(strrchr(volume.directory, '/') - volume.directory));
+	if (volumes_make_directory(parent.data, 0750, err))
+		return -1;
+	host_call_scope(plugin);
+	if (ops->set_up(host_self(plugin), &call, &volume, &result, err))
+		return host_op_failed(plugin, "set_up", err);
+	if (result.again_ns && (!*again || clock_monotonic() + result.again_ns < *again))
+		*again = clock_monotonic() + result.again_ns;
+	return 0;
+}
+
+int volumes_set_up(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+		   uint64_t *again, struct cox_error *err)
+{
+	const struct value *list = object_path(object_root(object), "spec.volumes"), *source;
+
+	*again = 0;
+	for (size_t i = 0; (source = value_at(list, i)); i++) {
+		if (!set_up_one(kubelet, pod, object, source, again, err))
+			continue;
+		events_pod(kubelet, object, "Warning", "FailedMount",
+			   "MountVolume.SetUp failed for volume \"%s\" : %s",
+			   value_get_text(source, "name"), error_text(err));
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- tear down ---- */
+
+static struct host_plugin *plugin_by_name(struct kubelet *kubelet, const char *name)
+{
+	for (size_t i = 0; i < kubelet->parts.volume_count; i++)
+		if (!strcmp(host_name(kubelet->parts.volumes[i]), name))
+			return kubelet->parts.volumes[i];
+	return NULL;
+}
+
+/* All volumes of one plugin's directory. */
+static int tear_down_all(struct kubelet *kubelet, const char *directory, const char *plugin_name,
+			 struct cox_error *err)
+{
+	struct host_plugin *plugin = plugin_by_name(kubelet, plugin_name);
+	const struct cox_volume_ops *ops = plugin ? host_ops(plugin) : NULL;
+	DIR *list = opendir(directory);
+	const struct dirent *entry;
+	int failed = 0;
+
+	if (!list)
+		return errno == ENOENT ? 0 : error_errno(err, errno, "open %s", directory);
+	while (!failed && (entry = readdir(list))) {
+		struct cox_call call = kubelet_call(kubelet, 120 * CLOCK_SECOND);
+		cox_autobuf path = COX_BUF_INIT;
+
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (!plugin) {
+			failed = error_set(err, COX_REASON_INVALID,
+					   "%s was made by a volume plugin that is not loaded",
+					   directory);
+			break;
+		}
+		cox_buf_printf(&path, "%s/%s", directory, entry->d_name);
+		host_call_scope(plugin);
+		failed = ops->tear_down(host_self(plugin), &call, path.data, err);
+		if (failed)
+			host_op_failed(plugin, "tear_down", err);
+	}
+	closedir(list);
+	if (!failed && rmdir(directory) != 0 && errno != ENOENT)
+		failed = error_errno(err, errno, "remove %s", directory);
+	return failed;
+}
+
+/* What the kubelet itself keeps of a pod: files only, no mounts. */
+static int remove_files(const char *directory, struct cox_error *err)
+{
+	if (subpath_unmount_all(directory, err))
+		return -1;
+	if (rmdir(directory) != 0 && errno != ENOENT)
+		return error_errno(err, errno, "remove %s", directory);
+	return 0;
+}
+
+int volumes_tear_down(struct kubelet *kubelet, const char *uid, struct cox_error *err)
+{
+	cox_autoarena arena = ARENA_INIT;
+	const char *volumes = volumes_pod_directory(kubelet, &arena, uid, "volumes");
+	DIR *list;
+	const struct dirent *entry;
+	int failed = 0;
+
+	if (remove_files(volumes_pod_directory(kubelet, &arena, uid, "volume-subpaths"), err))
+		return -1;
+	list = opendir(volumes);
+	while (list && !failed && (entry = readdir(list)))
+		if (cox_starts_with(entry->d_name, PLUGIN_PREFIX))
+			failed = tear_down_all(
+				kubelet, arena_printf(&arena, "%s/%s", volumes, entry->d_name),
+				entry->d_name + strlen(PLUGIN_PREFIX), err);
+	if (list)
+		closedir(list);
+	/* Never walk over what a plugin may still have mounted. */
+	if (failed || (rmdir(volumes) != 0 && errno != ENOENT))
+		return failed ? failed : error_errno(err, errno, "remove %s", volumes);
+	return remove_files(volumes_pod_directory(kubelet, &arena, uid, NULL), err);
+}
+
+/* ---- mounts ---- */
+
+const char *volumes_mount_path(struct kubelet *kubelet, struct pod *pod,
+			       const struct cox_object *object, const struct value *container,
+			       const struct value *mount, const char *sub_path, size_t index,
+			       struct arena *arena, struct cox_error *err)
+{
+	const struct value *list = object_path(object_root(object), "spec.volumes"), *source;
+	const char *name = value_get_text(mount, "name"), *target, *path;
+	struct host_plugin *plugin;
+	size_t at = 0;
+
+	while ((source = value_at(list, at)) && strcmp(value_get_text(source, "name"), name) != 0)
+		at++;
+	plugin = source ? plugin_for(kubelet, source) : NULL;
+	if (!plugin) {
+		error_set(err, COX_REASON_INVALID, "no volume \"%s\" for the mount at %s", name,
+			  value_get_text(mount, "mountPath"));
+		return NULL;
+	}
+	path = value_text(object_path(source, "hostPath.path"));
+	if (!*path)
+		path = volume_directory(kubelet, arena, pod->uid, plugin, name);
+	if (!*sub_path)
+		return path;
+	target = volumes_pod_directory(kubelet, arena, pod->uid,
+				       arena_printf(arena, "volume-subpaths/%s/%s/%zu", name,
+						    value_get_text(container, "name"), index));
+	return subpath_mount(path, sub_path, target, err) ? NULL : target;
+}

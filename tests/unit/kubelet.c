@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kubelet with the hollow runtime and the fake API server: what becomes of
+ * pods, and what people are told of it.
+ */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "host/host.h"
+#include "kubelet/kubelet.h"
+#include "kubelet/pod_worker.h"
+#include "kubelet/volumes.h"
+#include "lib/fake_server.h"
+
+#include <coxswain/kit/cleanup.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define eventually(condition)                                                                      \
+	do {                                                                                       \
+		uint64_t until_ = clock_monotonic() + 20 * CLOCK_SECOND;                           \
+		while (!(condition) && clock_monotonic() < until_)                                 \
+			usleep(2000);                                                              \
+		if (!(condition))                                                                  \
+			show();                                                                    \
+		assert_true(condition);                                                            \
+	} while (0)
+
+static struct fixture {
+	struct fake_server *server;
+	struct client *client;
+	struct host *host;
+	struct host_plugin *runtime;
+	struct host_plugin *volumes[6];
+	size_t volume_count;
+	struct kubelet_config config;
+	struct kubelet *kubelet;
+	char directory[64], logs[80];
+} at;
+
+/* Why a test fails: everything that the server has. */
+static void show(void)
+{
+	static const char *const resources[] = {"pods", "events"};
+
+	for (size_t r = 0; r < 2; r++)
+		for (size_t i = 0; i < fake_count(at.server, resources[r]); i++) {
+			cox_autoobject *object = fake_at(at.server, resources[r], i);
+
+			print_message("%.*s\n", (int)object_json(object).size,
+				      (const char *)object_json(object).data);
+		}
+}
+
+static void start_kubelet(void)
+{
+	const struct kubelet_parts parts = {.config = &at.config,
+					    .node_name = "node-a",
+					    .client = at.client,
+					    .runtime = at.runtime,
+					    .volumes = at.volumes,
+					    .volume_count = at.volume_count,
+					    .port = 10250,
+					    .backoff_first = 300 * CLOCK_MILLISECOND,
+					    .backoff_last = CLOCK_SECOND};
+	cox_autoerror err = COX_ERROR_INIT;
+
+	at.kubelet = kubelet_new(&parts, &err);
+	if (!at.kubelet || kubelet_start(at.kubelet, &err))
+		fail_msg("%s", error_text(&err));
+}
+
+static void stop_kubelet(void)
+{
+	kubelet_stop(at.kubelet);
+	kubelet_free(at.kubelet);
+	at.kubelet = NULL;
+}
+
+static void begin(const char *const *options)
+{
+	const char *build = getenv("builddir");
+	char plugins[4096];
+	cox_autoerror err = COX_ERROR_INIT;
+
+	memset(&at, 0, sizeof(at));
+	snprintf(at.directory, sizeof(at.directory), "/tmp/coxswain-kubelet.XXXXXX");
+	assert_non_null(mkdtemp(at.directory));
+	snprintf(at.logs, sizeof(at.logs), "%s/logs", at.directory);
+	snprintf(plugins, sizeof(plugins), "%s/plugins/.libs", build ? build : ".");
+	at.server = fake_server_new();
+	at.client = fake_server_client(at.server);
+	at.host = host_new("kubelet", plugins);
+	at.runtime = host_open(at.host, "runtime", "hollow", "test", &err);
+	for (; at.runtime && options && *options; options += 2)
+		if (host_set_option(at.runtime, options[0], options[1], "test", &err))
+			fail_msg("%s", error_text(&err));
+	if (!at.runtime || host_configure(at.runtime, &err) || host_get_ready(at.runtime, &err) ||
+	    host_start(at.runtime, &err))
+		fail_msg("%s", error_text(&err));
+	at.config = (struct kubelet_config){
+		.register_node = true,
+		.node_ip = "10.0.0.9",
+		.max_pods = 110,
+		.root_dir = at.directory,
+		.pod_logs_dir = at.logs,
+		.node_status_update_frequency = 10 * CLOCK_SECOND,
+		.sync_frequency = CLOCK_SECOND,
+		.master_service_namespace = "default",
+		.cluster_domain = "cluster.local",
+		.resolv_conf = "",
+		.maximum_dead_containers_per_container = 2,
+		.seccomp_profile_root = "",
+		.serialize_image_pulls = true,
+	};
+	start_kubelet();
+}
+
+static void end(void)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (at.kubelet)
+		stop_kubelet();
+	host_close(at.runtime);
+	for (size_t i = 0; i < at.volume_count; i++)
+		host_close(at.volumes[i]);
+	host_free(at.host);
+	client_free(at.client);
+	fake_server_free(at.server);
+	if (subpath_unmount_all(at.directory, &err) || rmdir(at.directory) != 0)
+		fail_msg("remove %s: %s", at.directory, error_text(&err));
+}
+
+/* A pod of this node: `spec` is what stands beside nodeName. */
+static void put_pod(const char *name, const char *metadata, const char *spec)
+{
+	char json[4096];
+
+	snprintf(json, sizeof(json),
+		 "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\","
+		 "\"namespace\":\"n\"%s},\"spec\":{\"nodeName\":\"node-a\",%s}}",
+		 name, metadata, spec);
+	fake_put(at.server, "pods", json);
+}
+
+/* Whether the text at `path` of the pod is this. */
+static bool pod_has(const char *name, const char *path, const char *text)
+{
+	cox_autoobject *pod = fake_get(at.server, "pods", "n", name);
+	const struct value *value = pod ? object_path(object_root(pod), path) : NULL;
+
+	return value && !strcmp(value_text(value), text);
+}
+
+static bool pod_number(const char *name, const char *path, int64_t least)
+{
+	cox_autoobject *pod = fake_get(at.server, "pods", "n", name);
+	const struct value *value = pod ? object_path(object_root(pod), path) : NULL;
+
+	return value_is(value, VALUE_INT) && value->integer >= least;
+}
+
+static bool condition_is(const char *name, const char *type, const char *status)
+{
+	cox_autoobject *pod = fake_get(at.server, "pods", "n", name);
+	const struct value *list = pod ? object_path(object_root(pod), "status.conditions") : NULL;
+	const struct value *one;
+
+	for (size_t i = 0; (one = value_at(list, i)); i++)
+		if (!strcmp(value_get_text(one, "type"), type))
+			return !strcmp(value_get_text(one, "status"), status);
+	return false;
+}
+
+static bool event_said(const char *pod, const char *reason, const char *message)
+{
+	for (size_t i = 0; i < fake_count(at.server, "events"); i++) {
+		cox_autoobject *event = fake_at(at.server, "events", i);
+		const struct value *root = object_root(event);
+
+		if (!strcmp(value_text(object_path(root, "involvedObject.name")), pod) &&
+		    !strcmp(value_get_text(root, "reason"), reason) &&
+		    !strcmp(value_get_text(root, "message"), message))
+			return true;
+	}
+	return false;
+}
+
+static bool event_said_about(const char *pod, const char *reason)
+{
+	cox_autoobject *object = fake_get(at.server, "pods", "n", pod);
+	char text[256];
+
+	snprintf(text, sizeof(text), "Back-off restarting failed container c in pod %s_n(%s)", pod,
+		 object_uid(object));
+	return event_said(pod, reason, text);
+}
+
+static void test_node(void **state)
+{
+	cox_autoobject *node = NULL, *lease = NULL;
+	const struct value *root;
+
+	(void)state;
+	begin(NULL);
+	eventually((object_unref(node), node = fake_get(at.server, "nodes", "", "node-a")) &&
+		   object_path(object_root(node), "status.conditions"));
+	root = object_root(node);
+	assert_string_equal(
+		value_text(object_path(root, "metadata.labels[\"kubernetes.io/hostname\"]")),
+		"node-a");
+	assert_string_equal(value_text(object_path(root, "status.addresses[0].type")),
+			    "InternalIP");
+	assert_string_equal(value_text(object_path(root, "status.addresses[0].address")),
+			    "10.0.0.9");
+	assert_string_equal(value_text(object_path(root, "status.addresses[1].address")), "node-a");
+	assert_string_equal(value_text(object_path(root, "status.capacity.pods")), "110");
+	assert_string_equal(value_text(object_path(root, "status.conditions[3].type")), "Ready");
+	assert_string_equal(value_text(object_path(root, "status.conditions[3].status")), "True");
+	assert_string_equal(value_text(object_path(root, "status.conditions[3].message")),
+			    "kubelet is posting ready status");
+	eventually((object_unref(lease),
+		    lease = fake_get(at.server, "leases", "kube-node-lease", "node-a")) != NULL);
+	assert_string_equal(value_text(object_path(object_root(lease), "spec.holderIdentity")),
+			    "node-a");
+	end();
+}
+
+static void test_life(void **state)
+{
+	char patch[] = "{\"metadata\":{\"deletionTimestamp\":\"2026-01-01T00:00:00Z\","
+		       "\"deletionGracePeriodSeconds\":30}}";
+	struct client_request request = {.verb = CLIENT_PATCH,
+					 .version = "v1",
+					 .resource = "pods",
+					 .namespace = "n",
+					 .name = "web",
+					 .body = patch,
+					 .body_size = strlen(patch),
+					 .content_type = CLIENT_MERGE_PATCH};
+
+	(void)state;
+	begin(NULL);
+	put_pod("web", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"b\",\"image\":\"nginx\"},"
+		"{\"name\":\"a\",\"image\":\"redis\"}]");
+	eventually(pod_has("web", "status.phase", "Running"));
+	eventually(condition_is("web", "Ready", "True"));
+	assert_true(condition_is("web", "Initialized", "True"));
+	assert_true(condition_is("web", "ContainersReady", "True"));
+	assert_true(condition_is("web", "PodScheduled", "True"));
+	assert_true(pod_has("web", "status.podIP", "10.0.0.9"));
+	assert_true(pod_has("web", "status.containerStatuses[0].name", "a"));
+	assert_true(pod_has("web", "status.containerStatuses[1].name", "b"));
+	eventually(event_said("web", "Pulled",
+			      "Container image \"nginx\" already present on machine and can be "
+			      "accessed by the pod"));
+	eventually(event_said("web", "Created", "Container created"));
+	eventually(event_said("web", "Started", "Container started"));
+	if (client_call(at.client, &request, NULL, NULL))
+		fail_msg("delete");
+	eventually(fake_count(at.server, "pods") == 0);
+	eventually(event_said("web", "Killing", "Stopping container a"));
+	end();
+}
+
+static void test_ends(void **state)
+{
+	(void)state;
+	begin(NULL);
+	put_pod("good", "",
+		"\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"args\":[\"exit-after=10ms\"]}]");
+	put_pod("bad", "",
+		"\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"args\":[\"exit-after=10ms\",\"exit-code=3\"]}]");
+	eventually(pod_has("good", "status.phase", "Succeeded"));
+	eventually(pod_has("bad", "status.phase", "Failed"));
+	assert_true(pod_has("good", "status.containerStatuses[0].state.terminated.reason",
+			    "Completed"));
+	assert_true(pod_number("bad", "status.containerStatuses[0].state.terminated.exitCode", 3));
+	end();
+}
+
+static void test_crash_loop(void **state)
+{
+	(void)state;
+	begin(NULL);
+	put_pod("loop", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"args\":[\"exit-after=10ms\",\"exit-code=1\"]}]");
+	eventually(pod_has("loop", "status.containerStatuses[0].state.waiting.reason",
+			   "CrashLoopBackOff"));
+	eventually(pod_number("loop", "status.containerStatuses[0].restartCount", 3));
+	assert_true(pod_has("loop", "status.phase", "Running"));
+	eventually(condition_is("loop", "Ready", "False"));
+	eventually(event_said_about("loop", "BackOff"));
+	end();
+}
+
+static void test_init(void **state)
+{
+	(void)state;
+	begin(NULL);
+	put_pod("init", "",
+		"\"restartPolicy\":\"Always\",\"initContainers\":[{\"name\":\"one\",\"image\":"
+		"\"i\","
+		"\"args\":[\"exit-after=10ms\"]},{\"name\":\"side\",\"image\":\"i\","
+		"\"restartPolicy\":\"Always\"}],\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]");
+	eventually(pod_has("init", "status.phase", "Running"));
+	eventually(condition_is("init", "Ready", "True"));
+	assert_true(pod_has("init", "status.initContainerStatuses[0].state.terminated.reason",
+			    "Completed"));
+	end();
+	begin(NULL);
+	put_pod("broken", "",
+		"\"restartPolicy\":\"Never\",\"initContainers\":[{\"name\":\"one\",\"image\":\"i\","
+		"\"args\":[\"exit-after=10ms\",\"exit-code=2\"]}],"
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]");
+	eventually(pod_has("broken", "status.phase", "Failed"));
+	end();
+}
+
+static void test_images(void **state)
+{
+	static const char *const options[] = {"images-present", "false", "failing-images", "lost",
+					      NULL};
+
+	(void)state;
+	begin(options);
+	put_pod("pulled", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"there\"}"
+		"]");
+	put_pod("never", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"gone\","
+		"\"imagePullPolicy\":\"Never\"}]");
+	put_pod("lost", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"lost\"}"
+		"]");
+	eventually(pod_has("pulled", "status.phase", "Running"));
+	eventually(event_said("pulled", "Pulling", "Pulling image \"there\""));
+	eventually(pod_has("never", "status.containerStatuses[0].state.waiting.reason",
+			   "ErrImageNeverPull"));
+	eventually(pod_has("lost", "status.containerStatuses[0].state.waiting.reason",
+			   "ImagePullBackOff"));
+	eventually(
+		event_said("lost", "Failed",
+			   "Failed to pull image \"lost\": lost: the registry does not have it"));
+	eventually(event_said("lost", "Failed", "Error: ErrImagePull"));
+	eventually(event_said("lost", "BackOff", "Back-off pulling image \"lost\""));
+	end();
+}
+
+static void test_probes(void **state)
+{
+	char ready[100], spec[1024];
+	FILE *file;
+
+	(void)state;
+	begin(NULL);
+	snprintf(ready, sizeof(ready), "%s/ready", at.directory);
+	snprintf(spec, sizeof(spec),
+		 "\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		 "\"readinessProbe\":{\"exec\":{\"command\":[\"exists=%s\"]},\"periodSeconds\":1,"
+		 "\"failureThreshold\":1}}]",
+		 ready);
+	put_pod("slow", "", spec);
+	put_pod("sick", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"livenessProbe\":{\"exec\":{\"command\":[\"exit-code=1\"]},\"periodSeconds\":1,"
+		"\"failureThreshold\":1}}]");
+	eventually(pod_has("slow", "status.phase", "Running"));
+	assert_true(condition_is("slow", "Ready", "False"));
+	file = fopen(ready, "we");
+	assert_non_null(file);
+	fclose(file);
+	eventually(condition_is("slow", "Ready", "True"));
+	assert_int_equal(unlink(ready), 0);
+	eventually(condition_is("slow", "Ready", "False"));
+	eventually(pod_number("sick", "status.containerStatuses[0].restartCount", 1));
+	eventually(event_said("sick", "Unhealthy", "Liveness probe failed: exit-code=1\n"));
+	eventually(event_said("sick", "Killing",
+			      "Container c failed liveness probe, will be restarted"));
+	end();
+}
+
+static void test_admission(void **state)
+{
+	(void)state;
+	begin(NULL);
+	put_pod("huge", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"resources\":{\"requests\":{\"cpu\":\"100000\"}}}]");
+	put_pod("elsewhere", "",
+		"\"restartPolicy\":\"Always\",\"nodeSelector\":{\"disk\":\"ssd\"},"
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]");
+	eventually(pod_has("huge", "status.reason", "OutOfcpu"));
+	assert_true(pod_has("huge", "status.phase", "Failed"));
+	put_pod("first", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"ports\":[{\"containerPort\":80,\"hostPort\":8080,\"protocol\":\"TCP\"}]}]");
+	eventually(pod_has("first", "status.phase", "Running"));
+	put_pod("second", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"ports\":[{\"containerPort\":80,\"hostPort\":8080,\"protocol\":\"TCP\"}]}]");
+	eventually(pod_has("second", "status.reason", "NodePorts"));
+	end();
+}
+
+/* A kubelet that comes back finds its containers, and ends what is not wanted. */
+static void test_recovery(void **state)
+{
+	char id[256];
+	cox_autoobject *before = NULL;
+
+	(void)state;
+	begin(NULL);
+	put_pod("kept", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]");
+	put_pod("orphan", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]");
+	eventually(condition_is("kept", "Ready", "True"));
+	eventually(condition_is("orphan", "Ready", "True"));
+	stop_kubelet();
+	before = fake_get(at.server, "pods", "n", "kept");
+	snprintf(id, sizeof(id), "%s",
+		 value_text(object_path(object_root(before),
+					"status.containerStatuses[0].containerID")));
+	fake_remove(at.server, "pods", "n", "orphan");
+	start_kubelet();
+	eventually(at.kubelet->synced);
+	eventually(at.kubelet->pods.count == 1);
+	assert_true(pod_has("kept", "status.containerStatuses[0].containerID", id));
+	stop_kubelet();
+	at.config.stop_pods_on_exit = true;
+	start_kubelet();
+	eventually(at.kubelet->synced && at.kubelet->pods.count == 1);
+	stop_kubelet();
+	assert_true(pod_has("kept", "status.phase", "Failed"));
+	assert_true(
+		pod_number("kept", "status.containerStatuses[0].state.terminated.exitCode", 143));
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_node),	 cmocka_unit_test(test_life),
+		cmocka_unit_test(test_ends),	 cmocka_unit_test(test_crash_loop),
+		cmocka_unit_test(test_init),	 cmocka_unit_test(test_images),
+		cmocka_unit_test(test_probes),	 cmocka_unit_test(test_admission),
+		cmocka_unit_test(test_recovery),
+	};
+
+	return cmocka_run_group_tests_name("kubelet", tests, NULL, NULL);
+}
