@@ -30,6 +30,8 @@ static const char *const by_default[] = {
 	"endpointslice",
 	"garbagecollector",
 	"node",
+	"podgc",
+	"resourcequota",
 	"replication",
 };
 /* clang-format on */
@@ -55,6 +57,9 @@ static const struct {
 	{"nodeipam", "node"},
 	{"node-ipam-controller", "node"},
 	{"taint-eviction-controller", "node"},
+	{"podgc-controller", "podgc"},
+	{"pod-garbage-collector-controller", "podgc"},
+	{"resourcequota-controller", "resourcequota"},
 };
 
 struct manager {

@@ -25,6 +25,8 @@ static const struct {
 	{"node", "cluster-cidr", "cluster-cidr"},
 	{"node", "service-cluster-ip-range", "service-cluster-ip-range"},
 	{"node", "node-cidr-mask-size", "node-cidr-mask-size"},
+	{"podgc", "threshold", "terminated-pod-gc-threshold"},
+	{"resourcequota", "resync", "resource-quota-sync-period"},
 	{"replication", "workers", "concurrent-rc-syncs"},
 	{"namespace", "workers", "concurrent-namespace-syncs"},
 	{"namespace", "resync", "namespace-sync-period"},

@@ -50,3 +50,19 @@ tests_unit_ctl_node_SOURCES = %D%/ctl_node.c $(CONTROLLER_FIXTURE)
 tests_unit_ctl_node_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_ctl_node_LDADD = $(UNIT_LDADD)
 endif
+
+if PLUGIN_CONTROLLER_PODGC
+check_PROGRAMS += tests/unit/ctl_podgc
+TESTS += tests/unit/ctl_podgc
+tests_unit_ctl_podgc_SOURCES = %D%/ctl_podgc.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_podgc_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_podgc_LDADD = $(UNIT_LDADD)
+endif
+
+if PLUGIN_CONTROLLER_RESOURCEQUOTA
+check_PROGRAMS += tests/unit/ctl_resourcequota
+TESTS += tests/unit/ctl_resourcequota
+tests_unit_ctl_resourcequota_SOURCES = %D%/ctl_resourcequota.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_resourcequota_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_resourcequota_LDADD = $(UNIT_LDADD)
+endif

@@ -60,8 +60,8 @@ static void chosen_are(const char *flags, const char *wanted)
 }
 
 /* What is on by default, but for the last one. */
-#define ALL "serviceaccount,namespace,endpoints,endpointslice,garbagecollector,node,"
-#define BUT_NAMESPACE "serviceaccount,endpoints,endpointslice,garbagecollector,node"
+#define ALL "serviceaccount,namespace,endpoints,endpointslice,garbagecollector,node,podgc,resourcequota,"
+#define BUT_NAMESPACE "serviceaccount,endpoints,endpointslice,garbagecollector,node,podgc,resourcequota"
 
 static void test_choice(void **state)
 {
