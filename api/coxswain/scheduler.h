@@ -98,6 +98,7 @@ struct cox_scheduler_pod {
 	const char *namespace_name, *name, *uid;
 	const char *node_name; /* "" until it is chosen; asked for by name otherwise */
 	struct cox_scheduler_pairs labels;
+	uint64_t labels_digest; /* of namespace and labels: differs if one of them does */
 	struct cox_scheduler_pairs node_selector;
 	int64_t priority;
 	struct cox_scheduler_resources requests; /* pods: 1 */

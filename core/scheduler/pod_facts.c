@@ -281,6 +281,21 @@ static uint64_t digest_of(const struct value *root)
 	return cox_siphash13(seed, cox_buf_cstr(&text), text.size);
 }
 
+static uint64_t labels_digest(const struct cox_scheduler_pod *row)
+{
+	static const uint64_t seed[2] = {3, 4}; /* compared within this process only */
+	cox_autobuf text = COX_BUF_INIT;
+
+	cox_buf_add(&text, row->namespace_name, strlen(row->namespace_name) + 1);
+	for (size_t i = 0; i < row->labels.count; i++) {
+		const struct cox_scheduler_pair *label = &row->labels.items[i];
+
+		cox_buf_add(&text, label->key, strlen(label->key) + 1);
+		cox_buf_add(&text, label->value, strlen(label->value) + 1);
+	}
+	return cox_siphash13(seed, text.data, text.size);
+}
+
 static bool is_filled(const struct value *value)
 {
 	return value && (value->kind == VALUE_ARRAY || value->kind == VALUE_OBJECT) && value->count;
@@ -329,6 +344,7 @@ struct pod_facts *pod_facts_new(const struct cox_object *object)
 	fill_pod(&pack, object);
 	pack = (struct pack){.block = cox_alloc(pack.used)};
 	pod = fill_pod(&pack, object);
+	pod->row.labels_digest = labels_digest(&pod->row);
 	if (!*pod->row.node_name && !pod->ended)
 		pod->held = object_hold(object);
 	if (pod->held)

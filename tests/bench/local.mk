@@ -33,3 +33,10 @@ EXTRA_PROGRAMS += tests/bench/store
 tests_bench_store_SOURCES = %D%/store.c %D%/pod.h tests/unit/fake_storage.c tests/unit/fake_storage.h
 tests_bench_store_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bench_store_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+BENCHES += tests/bench/scheduler
+EXTRA_PROGRAMS += tests/bench/scheduler
+tests_bench_scheduler_SOURCES = %D%/scheduler.c %D%/pod.h
+tests_bench_scheduler_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_bench_scheduler_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+EXTRA_tests_bench_scheduler_DEPENDENCIES = $(pluginexec_LTLIBRARIES)

@@ -77,19 +77,22 @@ static void score_equal(struct scheduler *scheduler, const struct use *use, stru
 
 /* ---- spreading ---- */
 
-static int64_t count_siblings(const struct owner_list *owners, const struct cox_scheduler_pod *pod,
-			      const struct cox_scheduler_node *node)
+/* Most pods have the labels of the one before, so its answer is remembered. */
+struct memory {
+	uint64_t digest;
+	bool known, matches;
+};
+
+static bool is_sibling(const struct owner_list *owners, const struct cox_scheduler_pod *pod,
+		       const struct cox_scheduler_pod *other, struct memory *memory)
 {
-	int64_t count = 0;
-
-	for (size_t i = 0; i < node->pod_count; i++) {
-		const struct cox_scheduler_pod *other = node->pods[i];
-
-		count += !(other->flags & COX_SCHEDULER_POD_DELETED) &&
-			 !strcmp(other->namespace_name, pod->namespace_name) &&
-			 owner_list_matches(owners, other->labels);
+	if (!memory->known || memory->digest != other->labels_digest) {
+		memory->known = true;
+		memory->digest = other->labels_digest;
+		memory->matches = !strcmp(other->namespace_name, pod->namespace_name) &&
+				  owner_list_matches(owners, other->labels);
 	}
-	return count;
+	return memory->matches && !(other->flags & COX_SCHEDULER_POD_DELETED);
 }
 
 static void spread(struct scheduler *scheduler, struct state *state,
@@ -97,9 +100,14 @@ static void spread(struct scheduler *scheduler, struct state *state,
 		   bool services_only, int64_t *scores)
 {
 	const struct owner_list *owners = owners_of(scheduler, state, pod, services_only);
+	struct memory memory = {.known = false};
 
-	for (size_t i = 0; i < nodes.count && owners->count; i++)
-		scores[i] = count_siblings(owners, pod, nodes.items[i]);
+	for (size_t i = 0; i < nodes.count && owners->count; i++) {
+		const struct cox_scheduler_node *node = nodes.items[i];
+
+		for (size_t j = 0; j < node->pod_count; j++)
+			scores[i] += is_sibling(owners, pod, node->pods[j], &memory);
+	}
 }
 
 static void score_selector_spread(struct scheduler *scheduler, const struct use *use,
