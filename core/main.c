@@ -12,6 +12,7 @@
 #include "compose.h"
 #include "controller/manager.h"
 #include "daemon.h"
+#include "kubelet/personality.h"
 #include "scheduler/manager.h"
 #include "up.h"
 
@@ -84,6 +85,7 @@ static const struct personality *const personalities[] = {
 	&apiserver_personality,
 	&controller_manager_personality,
 	&scheduler_personality,
+	&kubelet_personality,
 	&control_plane.personality,
 	&up.personality,
 	NULL, /* ends the list */

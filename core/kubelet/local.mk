@@ -17,9 +17,11 @@ core_libcoxcore_la_SOURCES += \
 	%D%/images.c %D%/images.h \
 	%D%/jobs.c %D%/jobs.h \
 	%D%/kubelet.c %D%/kubelet.h \
+	%D%/logs.c %D%/logs.h \
 	%D%/names.h \
 	%D%/node.c %D%/node.h \
 	%D%/node_status.c \
+	%D%/personality.c %D%/personality.h \
 	%D%/pod.h \
 	%D%/pod_containers.c \
 	%D%/pod_status.c \
@@ -30,6 +32,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/resources.c %D%/resources.h \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/security.c %D%/security.h \
+	%D%/server.c %D%/server.h \
 	%D%/subpath.c \
 	%D%/view.c \
 	%D%/volumes.c %D%/volumes.h

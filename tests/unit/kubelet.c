@@ -80,6 +80,9 @@ static void stop_kubelet(void)
 	at.kubelet = NULL;
 }
 
+static const char *const volume_names[] = {"emptydir",	"hostpath",  "secret",
+					   "configmap", "projected", "downwardapi"};
+
 static void begin(const char *const *options)
 {
 	const char *build = getenv("builddir");
@@ -101,6 +104,15 @@ static void begin(const char *const *options)
 	if (!at.runtime || host_configure(at.runtime, &err) || host_get_ready(at.runtime, &err) ||
 	    host_start(at.runtime, &err))
 		fail_msg("%s", error_text(&err));
+	for (size_t i = 0; i < sizeof(volume_names) / sizeof(volume_names[0]); i++) {
+		struct host_plugin *plugin =
+			host_open(at.host, "volume", volume_names[i], "test", &err);
+
+		if (!plugin || host_configure(plugin, &err) || host_get_ready(plugin, &err) ||
+		    host_start(plugin, &err))
+			fail_msg("%s", error_text(&err));
+		at.volumes[at.volume_count++] = plugin;
+	}
 	at.config = (struct kubelet_config){
 		.register_node = true,
 		.node_ip = "10.0.0.9",
@@ -446,6 +458,65 @@ static void test_recovery(void **state)
 	end();
 }
 
+/* What a file below the pod's directory says; "" if it is not there. */
+static const char *volume_text(const char *pod, const char *path, char text[256])
+{
+	cox_autoobject *object = fake_get(at.server, "pods", "n", pod);
+	cox_autobuf name = COX_BUF_INIT;
+	cox_autofclose FILE *file = NULL;
+	size_t size;
+
+	cox_buf_printf(&name, "%s/pods/%s/%s", at.directory, object_uid(object), path);
+	file = fopen(name.data, "re");
+	size = file ? fread(text, 1, 255, file) : 0;
+	text[size] = '\0';
+	return text;
+}
+
+static void test_volumes(void **state)
+{
+	static const char spec[] =
+		"\"restartPolicy\":\"Always\",\"volumes\":["
+		"{\"name\":\"scratch\",\"emptyDir\":{}},"
+		"{\"name\":\"s\",\"secret\":{\"secretName\":\"password\",\"defaultMode\":256}},"
+		"{\"name\":\"c\",\"configMap\":{\"name\":\"settings\"}},"
+		"{\"name\":\"d\",\"downwardAPI\":{\"items\":[{\"path\":\"who\",\"fieldRef\":"
+		"{\"fieldPath\":\"metadata.name\"}}]}},"
+		"{\"name\":\"p\",\"projected\":{\"sources\":[{\"configMap\":{\"name\":"
+		"\"settings\",\"items\":[{\"key\":\"color\",\"path\":\"deep/color\"}]}}]}}],"
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"volumeMounts\":["
+		"{\"name\":\"c\",\"mountPath\":\"/c\"},{\"name\":\"scratch\",\"mountPath\":"
+		"\"/part\",\"subPath\":\"a/b\"}]}]";
+	char text[256];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	begin(NULL);
+	put_pod("vol", "", spec);
+	eventually(event_said("vol", "FailedMount",
+			      "MountVolume.SetUp failed for volume \"s\" : secret \"password\" "
+			      "not found"));
+	fake_put(at.server, "secrets",
+		 "{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
+		 "\"password\",\"namespace\":\"n\"},\"data\":{\"word\":\"b3Blbg==\"}}");
+	fake_put(at.server, "configmaps",
+		 "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
+		 "\"settings\",\"namespace\":\"n\"},\"data\":{\"color\":\"red\"}}");
+	eventually(pod_has("vol", "status.phase", "Running"));
+	assert_string_equal(volume_text("vol", "volumes/kubernetes.io~secret/s/word", text),
+			    "open");
+	assert_string_equal(
+		volume_text("vol", "volumes/kubernetes.io~configmap/c/..data/color", text), "red");
+	assert_string_equal(volume_text("vol", "volumes/kubernetes.io~downwardapi/d/who", text),
+			    "vol");
+	assert_string_equal(
+		volume_text("vol", "volumes/kubernetes.io~projected/p/deep/color", text), "red");
+	fake_remove(at.server, "pods", "n", "vol");
+	eventually(at.kubelet->pods.count == 0);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,7 +524,7 @@ int main(void)
 		cmocka_unit_test(test_ends),	 cmocka_unit_test(test_crash_loop),
 		cmocka_unit_test(test_init),	 cmocka_unit_test(test_images),
 		cmocka_unit_test(test_probes),	 cmocka_unit_test(test_admission),
-		cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_recovery), cmocka_unit_test(test_volumes),
 	};
 
 	return cmocka_run_group_tests_name("kubelet", tests, NULL, NULL);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kubelet as a daemon: opens the runtime, network and volume plugins that
+ * its flags name, connects to the API server, and runs until it is told to
+ * stop. Containers outlive it.
+ */
+#include "kubelet/personality.h"
+
+#include "base/log.h"
+#include "client/kubeconfig.h"
+#include "client/module.h"
+#include "kubelet/kubelet.h"
+#include "kubelet/node.h"
+#include "kubelet/server.h"
+#include "kubelet/volumes.h"
+
+#include <coxswain/kit/alloc.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Every pod may use them, so all are there. */
+static const char *const volume_plugins[] = {"emptydir",  "hostpath",  "secret",
+					     "configmap", "projected", "downwardapi"};
+
+enum { VOLUME_PLUGINS = sizeof(volume_plugins) / sizeof(volume_plugins[0]) };
+
+struct kubelet_daemon {
+	struct kubelet_config *config;
+	struct host_plugin *runtime, *network;
+	struct host_plugin *volumes[VOLUME_PLUGINS];
+	size_t volume_count;
+	char *name;
+	struct arena arena;
+	struct client *client;
+	struct kubelet *kubelet;
+	struct kubelet_server *server;
+};
+
+static int check(struct daemon *daemon, struct cox_error *err)
+{
+	const struct kubelet_config *config = daemon->config;
+
+	if (config->runonce || (config->manifest_url && *config->manifest_url) ||
+	    (config->config && *config->config))
+		return error_set(err, COX_REASON_INVALID,
+				 "this kubelet runs the pods of an API server only: leave out "
+				 "--config, --pod-manifest-path, --manifest-url and --runonce");
+	if (config->image_gc_low_threshold > config->image_gc_high_threshold)
+		return error_set(err, COX_REASON_INVALID,
+				 "--image-gc-low-threshold must not be above "
+				 "--image-gc-high-threshold");
+	return 0;
+}
+
+static int open_one(struct daemon *daemon, const char *kind, const char *name, const char *flag,
+		    struct host_plugin **plugin, struct cox_error *err)
+{
+	if (daemon_open_plugin(daemon, kind, name, flag, plugin, err))
+		return -1;
+	return *plugin ? host_configure(*plugin, err) : 0;
+}
+
+static int prepare(struct daemon *daemon, struct cox_error *err)
+{
+	struct kubelet_daemon *self = cox_new(struct kubelet_daemon);
+	const char *network;
+
+	daemon->state = self;
+	self->config = daemon->config;
+	network = self->config->network_plugin;
+	if (open_one(daemon, "runtime", self->config->container_runtime, "container-runtime",
+		     &self->runtime, err))
+		return -1;
+	if (!self->runtime)
+		return error_set(err, COX_REASON_INVALID, "the kubelet needs a runtime plugin");
+	/* Containers that exist on paper only have no network either. */
+	if (network && *network && strcmp(network, "none") != 0 &&
+	    strcmp(self->config->container_runtime, "hollow") != 0 &&
+	    open_one(daemon, "network", network, "network-plugin", &self->network, err))
+		return -1;
+	for (size_t i = 0; i < VOLUME_PLUGINS; i++) {
+		struct host_plugin *plugin = NULL;
+
+		if (open_one(daemon, "volume", volume_plugins[i], "volume-plugin-dir", &plugin,
+			     err))
+			return -1;
+		if (plugin)
+			self->volumes[self->volume_count++] = plugin;
+	}
+	return 0;
+}
+
+static int start_plugins(struct kubelet_daemon *self, struct cox_error *err)
+{
+	struct host_plugin *all[VOLUME_PLUGINS + 2] = {self->runtime, self->network};
+
+	for (size_t i = 0; i < self->volume_count; i++)
+		all[i + 2] = self->volumes[i];
+	for (size_t i = 0; i < self->volume_count + 2; i++)
+		if (all[i] && (host_get_ready(all[i], err) || host_start(all[i], err)))
+			return -1;
+	return 0;
+}
+
+static int connect_client(struct daemon *daemon, struct cox_error *err)
+{
+	struct kubelet_daemon *self = daemon->state;
+	const struct kubelet_config *config = self->config;
+	const char *path = config->kubeconfig;
+	const char *server = config->api_servers.count ? config->api_servers.items[0] : NULL;
+	struct client_http_config http = {.user_agent = NULL};
+
+	/* The default name is where a file may be; one that was given must be there. */
+	if (path && !flags_given(daemon->flags, "kubeconfig") && access(path, R_OK) != 0)
+		path = NULL;
+	if (kubeconfig_for_daemon(path && *path ? path : NULL, server, &self->arena, &http, err))
+		return -1;
+	http.user_agent = "kubelet";
+	client_module_directory(host_directory(daemon->host));
+	self->client = client_new_http(&http, err);
+	return self->client ? 0 : -1;
+}
+
+static int start(struct daemon *daemon, struct cox_error *err)
+{
+	struct kubelet_daemon *self = daemon->state;
+	struct kubelet_parts parts = {
+		.config = self->config,
+		.runtime = self->runtime,
+		.network = self->network,
+		.volumes = self->volumes,
+		.volume_count = self->volume_count,
+		.port = self->config->enable_server ? (uint16_t)self->config->port : 0};
+
+	self->name = node_make_name(self->config, err);
+	if (!self->name || volumes_make_directory(self->config->root_dir, 0750, err) ||
+	    start_plugins(self, err) || connect_client(daemon, err))
+		return -1;
+	parts.node_name = self->name;
+	parts.client = self->client;
+	self->kubelet = kubelet_new(&parts, err);
+	if (!self->kubelet || kubelet_start(self->kubelet, err))
+		return -1;
+	self->server = kubelet_server_open(self->kubelet, err);
+	if (!self->server)
+		return -1;
+	log_info("Starting kubelet for node %s with runtime %s", self->name,
+		 host_name(self->runtime));
+	return 0;
+}
+
+static void stop(struct daemon *daemon)
+{
+	struct kubelet_daemon *self = daemon->state;
+
+	if (!self)
+		return;
+	kubelet_server_close(self->server);
+	if (self->kubelet)
+		kubelet_stop(self->kubelet);
+	kubelet_free(self->kubelet);
+	for (size_t i = self->volume_count; i > 0; i--)
+		host_close(self->volumes[i - 1]);
+	host_close(self->network);
+	host_close(self->runtime);
+	client_free(self->client);
+	arena_free(&self->arena);
+	free(self->name);
+	free(self);
+	daemon->state = NULL;
+}
+
+const struct personality kubelet_personality = {
+	.name = "kubelet",
+	.description = "Runs the pods of this node",
+	.flags = kubelet_flags,
+	.flag_count = &kubelet_flag_count,
+	.config_size = sizeof(struct kubelet_config),
+	.env_file = KUBELET_ENV_FILE,
+	.env_keys = kubelet_env_keys,
+	.check = check,
+	.prepare = prepare,
+	.start = start,
+	.stop = stop,
+};

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hostPath volume: a file or directory of the machine itself. */
+#include "../common/common.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int hostpath_recognise(void *self, const struct cox_objects *objects,
+			      const struct cox_value *source)
+{
+	(void)self;
+	return objects->get(source, "hostPath") != NULL;
+}
+
+static bool type_is(const char *wanted, mode_t mode)
+{
+	static const struct {
+		const char *name;
+		mode_t format;
+	} types[] = {{"Directory", S_IFDIR},  {"DirectoryOrCreate", S_IFDIR},
+		     {"File", S_IFREG},	      {"FileOrCreate", S_IFREG},
+		     {"Socket", S_IFSOCK},    {"CharDevice", S_IFCHR},
+		     {"BlockDevice", S_IFBLK}};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(types[i].name, wanted))
+			return (mode & S_IFMT) == types[i].format;
+	return false;
+}
+
+/* With its parents, as DirectoryOrCreate promises. */
+static int make_directory(const char *path)
+{
+	cox_autofree char *copy = cox_strdup(path);
+
+	for (char *at = copy + 1;; at++) {
+		char kept = *at;
+
+		if (kept && kept != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(copy, 0755) != 0 && errno != EEXIST)
+			return -1;
+		*at = kept;
+		if (!kept)
+			return 0;
+	}
+}
+
+static int make_file(const char *path)
+{
+	cox_autoclose int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	return fd < 0 ? -1 : 0;
+}
+
+static int hostpath_set_up(void *self, const struct cox_call *call, const struct cox_volume *volume,
+			   struct cox_volume_result *result, struct cox_error *err)
+{
+	const struct volume_plain *plain = self;
+	const char *path = volume->objects->text(volume->source, "hostPath.path");
+	const char *type = volume->objects->text(volume->source, "hostPath.type");
+	struct stat facts;
+
+	(void)call;
+	if (*path != '/' || strlen(path) >= sizeof(result->path))
+		return plain->host->fail(err, COX_REASON_INVALID,
+					 "hostPath \"%s\" is not an absolute path", path);
+	if (stat(path, &facts) != 0) {
+		if (errno != ENOENT)
+			return volume_fail(plain->host, err, "look at", path);
+		/* Without a type a directory is made, as it always was. */
+		if ((!*type || !strcmp(type, "DirectoryOrCreate")) && make_directory(path) != 0)
+			return volume_fail(plain->host, err, "create", path);
+		if (!strcmp(type, "FileOrCreate") && make_file(path) != 0)
+			return volume_fail(plain->host, err, "create", path);
+		if (stat(path, &facts) != 0)
+			return plain->host->fail(err, COX_REASON_NOT_FOUND,
+						 "hostPath type check failed: %s is not a %s", path,
+						 type);
+	}
+	if (*type && !type_is(type, facts.st_mode))
+		return plain->host->fail(err, COX_REASON_INVALID,
+					 "hostPath type check failed: %s is not a %s", path, type);
+	memcpy(result->path, path, strlen(path) + 1);
+	return 0;
+}
+
+static const struct cox_volume_ops hostpath_ops = {
+	.recognise = hostpath_recognise,
+	.set_up = hostpath_set_up,
+	.tear_down = volume_tear_down,
+};
+
+COX_VOLUME_PLUGIN(hostpath_ops, .name = "hostpath", .version = COX_RELEASE,
+		  .description = "a file or directory of the machine itself",
+		  .thread_model = COX_THREADS_PARALLEL, .create = volume_plain_create,
+		  .destroy = volume_plain_destroy);
