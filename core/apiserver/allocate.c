@@ -405,7 +405,8 @@ static int allocate_address(struct write *write, struct value *service, const st
 		if (find_address(write, address, err) != 0)
 			return -1;
 		wanted = arena_strdup(arena, address);
-		value_set_text(arena, value_make_object(arena, service, "spec"), "clusterIP", wanted);
+		value_set_text(arena, value_make_object(arena, service, "spec"), "clusterIP",
+			       wanted);
 		complete_families(arena, service);
 	}
 	return take_address(write, wanted, service, err);

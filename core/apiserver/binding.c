@@ -62,7 +62,8 @@ static void merge_map(struct arena *arena, struct value *pod, const struct value
 		return;
 	to = value_make_object(arena, metadata_of(arena, pod), name);
 	for (uint32_t i = 0; i < from->count; i++)
-		value_set_n(arena, to, from->object.members[i].key, from->object.members[i].key_size,
+		value_set_n(arena, to, from->object.members[i].key,
+			    from->object.members[i].key_size,
 			    value_copy(arena, from->object.members[i].value));
 }
 

@@ -66,8 +66,8 @@ static int check_kind(struct api_call *call, const struct schema_type *type, str
 		return error_set(err, COX_REASON_BAD_REQUEST,
 				 "the object provided is a %s of %s, this endpoint takes a %s of "
 				 "%s",
-				 *sent_kind ? sent_kind : kind, *sent_version ? sent_version : wanted,
-				 kind, wanted);
+				 *sent_kind ? sent_kind : kind,
+				 *sent_version ? sent_version : wanted, kind, wanted);
 	if (!*sent_kind)
 		value_set_text(call->arena, tree, "kind", kind);
 	if (!*sent_version)

@@ -58,8 +58,8 @@ static int ask(uint16_t port, struct cox_error *err)
 		return failed_to(err, port, "write");
 	if (poll(&poller, 1, ask_timeout_ms) != 1)
 		return error_set(err, COX_REASON_TIMEOUT,
-				 "Get \"http://127.0.0.1:%u/healthz\": no answer within %d ms", port,
-				 ask_timeout_ms);
+				 "Get \"http://127.0.0.1:%u/healthz\": no answer within %d ms",
+				 port, ask_timeout_ms);
 	size = recv(fd, answer, sizeof(answer) - 1, 0);
 	if (size < 0)
 		return failed_to(err, port, "read");

@@ -22,7 +22,8 @@ char *credentials_server_certificate(const struct apiserver_config *config);
 char *credentials_server_key(const struct apiserver_config *config);
 
 /* Makes the CA and the token key if they are not there. */
-int credentials_prepare(const struct apiserver_config *config, struct cox_error *err) COX_MUST_CHECK;
+int credentials_prepare(const struct apiserver_config *config,
+			struct cox_error *err) COX_MUST_CHECK;
 /* Whether the server has, or will have made, a key that signs tokens. */
 bool credentials_signs_tokens(const struct apiserver_config *config);
 /* The key that signs tokens. NULL and no error: none is configured. */

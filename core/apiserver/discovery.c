@@ -281,11 +281,10 @@ static void write_resource(const struct schema *schema, const struct schema_reso
 {
 	const char *hash = schema_text(schema, row->storage_hash);
 
-	cox_buf_printf(out,
-		       "{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",",
-		       schema_text(schema, row->name), schema_text(schema, row->singular),
-		       row->flags & SCHEMA_NAMESPACED ? "true" : "false",
-		       schema_text(schema, row->kind));
+	cox_buf_printf(
+		out, "{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",",
+		schema_text(schema, row->name), schema_text(schema, row->singular),
+		row->flags & SCHEMA_NAMESPACED ? "true" : "false", schema_text(schema, row->kind));
 	write_verbs(row->verbs, out);
 	list_texts(schema, row->short_names, "shortNames", out);
 	list_texts(schema, row->categories, "categories", out);

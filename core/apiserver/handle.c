@@ -111,7 +111,8 @@ static int forbidden(const struct cox_attributes *a, const char *reason, struct 
 	cox_autobuf text = COX_BUF_INIT;
 
 	if (a->is_resource) {
-		cox_buf_printf(&text, "User \"%s\" cannot %s resource \"%s%s%s\" in API group \"%s\"",
+		cox_buf_printf(&text,
+			       "User \"%s\" cannot %s resource \"%s%s%s\" in API group \"%s\"",
 			       a->user, a->verb, a->resource, *a->subresource ? "/" : "",
 			       a->subresource, a->api_group);
 		if (*a->namespace_)

@@ -12,8 +12,8 @@ static struct measures other_measures;
 
 static unsigned slot_of(unsigned code)
 {
-	static const unsigned short codes[MEASURE_CODES - 1] = {200, 201, 304, 400, 401, 403, 404, 405,
-								406, 409, 410, 413, 422, 429, 503};
+	static const unsigned short codes[MEASURE_CODES - 1] = {
+		200, 201, 304, 400, 401, 403, 404, 405, 406, 409, 410, 413, 422, 429, 503};
 
 	for (unsigned i = 0; i < MEASURE_CODES - 1; i++)
 		if (codes[i] == code)

@@ -316,8 +316,9 @@ static int read_delete_body(const struct value *body, struct delete_options *opt
 	return 0;
 }
 
-int delete_options_parse(const struct http_parameter *params, size_t count, const struct value *body,
-			 struct delete_options *options, struct cox_error *err)
+int delete_options_parse(const struct http_parameter *params, size_t count,
+			 const struct value *body, struct delete_options *options,
+			 struct cox_error *err)
 {
 	bool orphan = false, orphan_set = false, grace_given = false, given = false;
 	const char *policy = "";

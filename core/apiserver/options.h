@@ -80,8 +80,9 @@ struct delete_options {
 };
 
 /* `body` is a decoded DeleteOptions, or NULL; parameters win over it. */
-int delete_options_parse(const struct http_parameter *params, size_t count, const struct value *body,
-			 struct delete_options *options, struct cox_error *err) COX_MUST_CHECK;
+int delete_options_parse(const struct http_parameter *params, size_t count,
+			 const struct value *body, struct delete_options *options,
+			 struct cox_error *err) COX_MUST_CHECK;
 
 /* A resourceVersion as clients send it back: decimal, or "" and "0". */
 int version_parse(const char *text, uint64_t *version, struct cox_error *err) COX_MUST_CHECK;

@@ -85,7 +85,8 @@ static int open_set(struct kubelets *kubelets, struct cox_error *err)
 		setup.insecure = 1;
 	kubelets->set = kubelets->module->open(&setup, why);
 	if (!kubelets->set)
-		return error_set(err, COX_REASON_INTERNAL_ERROR, "connections to kubelets: %s", why);
+		return error_set(err, COX_REASON_INTERNAL_ERROR, "connections to kubelets: %s",
+				 why);
 	return 0;
 }
 

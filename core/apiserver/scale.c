@@ -27,7 +27,8 @@ static const struct schema_type *scale_type(const struct api_call *call)
 static char *selector_text(struct arena *arena, const struct value *object)
 {
 	const struct value *selector = value_path(object, "spec.selector");
-	bool structured = value_get(selector, "matchLabels") || value_get(selector, "matchExpressions");
+	bool structured =
+		value_get(selector, "matchLabels") || value_get(selector, "matchExpressions");
 	struct label_selector *parsed = structured ? label_selector_from_object(selector, NULL)
 						   : label_selector_from_map(selector, NULL);
 	cox_autobuf out = COX_BUF_INIT;
@@ -154,7 +155,8 @@ static int make_patched(struct write *write, struct cox_error *err)
 				 "media types include: application/json-patch+json, "
 				 "application/merge-patch+json, "
 				 "application/strategic-merge-patch+json");
-	if (!scale || body_check(call, scale_type(call), scale, write->options.validation, err) != 0)
+	if (!scale ||
+	    body_check(call, scale_type(call), scale, write->options.validation, err) != 0)
 		return -1;
 	/* The version that the scale was made with is the present one. */
 	if (take_scale(write, scale, err) != 0)

@@ -106,7 +106,8 @@ bool selection_matches(const struct selection *selection, const struct store_ent
 
 		if (test->index >= 0)
 			value = store_entry_field(entry, (size_t)test->index);
-		equal = value.size == size && (size == 0 || memcmp(value.data, test->value, size) == 0);
+		equal = value.size == size &&
+			(size == 0 || memcmp(value.data, test->value, size) == 0);
 		if (equal == test->not_equal)
 			return false;
 	}

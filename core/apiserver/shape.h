@@ -66,8 +66,8 @@ void shape_list_open(const struct api_resource *resource, const struct list_meta
 void shape_list_close(struct cox_buf *out);
 
 /*
- * One frame of a watch: {"type":…,"object":…} and a newline. `type` is "ADDED" and so on; `json` the object (for
- * "BOOKMARK" an object with nothing but metadata; for "ERROR" a Status).
+ * One frame of a watch: {"type":…,"object":…} and a newline. `type` is "ADDED" and so on; `json`
+ * the object (for "BOOKMARK" an object with nothing but metadata; for "ERROR" a Status).
  */
 int shape_watch_frame(const struct shape *shape, const char *type, struct cox_bytes json,
 		      struct cox_buf *out, struct cox_error *err) COX_MUST_CHECK;

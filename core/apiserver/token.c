@@ -71,16 +71,18 @@ static int add_bound_object(struct api_call *call, const struct value *reference
 			continue;
 		resource = apiserver_stored(call->server, "", bindable[i].resource);
 		object = read_object(call, resource,
-				     bindable[i].namespaced ? call->route.namespace_ : "", name, err);
+				     bindable[i].namespaced ? call->route.namespace_ : "", name,
+				     err);
 		if (!object)
 			return -1;
 		uid = value_get_text(value_get(object, "metadata"), "uid");
 		if (*wanted && strcmp(wanted, uid) != 0)
-			return error_set(err, COX_REASON_CONFLICT,
-					 "the UID in the bound object reference (%s) does not match "
-					 "the UID in record. The object might have been deleted and "
-					 "then recreated",
-					 wanted);
+			return error_set(
+				err, COX_REASON_CONFLICT,
+				"the UID in the bound object reference (%s) does not match "
+				"the UID in record. The object might have been deleted and "
+				"then recreated",
+				wanted);
 		if (strcmp(kind, "Pod") == 0 &&
 		    strcmp(value_text(value_path(object, "spec.serviceAccountName")),
 			   call->route.name) != 0)
@@ -106,7 +108,8 @@ static struct value *audiences_of(struct api_call *call, const struct value *spe
 		return wanted;
 	list = value_array(call->arena);
 	for (size_t i = 0; i < call->server->audience_count; i++)
-		value_push(call->arena, list, value_string(call->arena, call->server->audiences[i]));
+		value_push(call->arena, list,
+			   value_string(call->arena, call->server->audiences[i]));
 	return list;
 }
 
@@ -180,8 +183,9 @@ static void issue(struct api_call *call)
 	seconds = value_get_int(spec, "expirationSeconds", SECONDS_DEFAULT);
 	if (seconds < SECONDS_LEAST || seconds > seconds_most) {
 		invalid(&err, "spec.expirationSeconds",
-			seconds < SECONDS_LEAST ? "may not specify a duration less than 10 minutes"
-						: "may not specify a duration larger than 2^32 seconds");
+			seconds < SECONDS_LEAST
+				? "may not specify a duration less than 10 minutes"
+				: "may not specify a duration larger than 2^32 seconds");
 		goto fail;
 	}
 	claims = make_claims(call, account, spec, seconds, &err);

@@ -127,7 +127,8 @@ static void answer_access(struct api_call *call, struct value *review,
 
 	/* What the insecure port may do, nobody forbids. */
 	if (!call->trusted || strcmp(attributes->user, call->identity->user) != 0)
-		decision = authorizers_ask(call->chains->authorizers, attributes, &context, &reason);
+		decision =
+			authorizers_ask(call->chains->authorizers, attributes, &context, &reason);
 	value_set(arena, status, "allowed", value_bool(arena, decision == COX_DECISION_ALLOW));
 	if (decision == COX_DECISION_DENY)
 		value_set(arena, status, "denied", value_bool(arena, true));
@@ -273,7 +274,8 @@ static void review(struct api_call *call)
 	struct value *object;
 
 	/* A review has no rows: asked for as a Table it is refused. */
-	if (negotiate_accept(http_header(call->request, "Accept"), OFFER_JSON, &choice, &err) != 0 ||
+	if (negotiate_accept(http_header(call->request, "Accept"), OFFER_JSON, &choice, &err) !=
+		    0 ||
 	    write_options_parse(call->request->parameters, call->request->parameter_count, &options,
 				&err) != 0)
 		goto fail;

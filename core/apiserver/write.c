@@ -92,9 +92,10 @@ int write_add_put(struct write *write, const char *key, size_t key_size, const v
 	if (!parts)
 		return -1;
 	write->puts = parts;
-	parts[write->txn.put_count++] = (struct cox_put){.key = copy_bytes(write, key, key_size),
-							 .value = copy_bytes(write, value, value_size),
-							 .tag = tag};
+	parts[write->txn.put_count++] =
+		(struct cox_put){.key = copy_bytes(write, key, key_size),
+				 .value = copy_bytes(write, value, value_size),
+				 .tag = tag};
 	return 0;
 }
 

@@ -167,10 +167,11 @@ static void test_list_options(void **state)
 	assert_string_equal(list_error("resourceVersion=x", false),
 			    "400 invalid resource version \"x\": it must be a decimal number that "
 			    "this server gave out");
-	assert_string_equal(list_error("resourceVersionMatch=Exact", false),
-			    "422 ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: "
-			    "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is "
-			    "provided");
+	assert_string_equal(
+		list_error("resourceVersionMatch=Exact", false),
+		"422 ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: "
+		"Forbidden: resourceVersionMatch is forbidden unless resourceVersion is "
+		"provided");
 	assert_string_equal(list_error("resourceVersion=0&resourceVersionMatch=Exact", false),
 			    "422 ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: "
 			    "Forbidden: resourceVersionMatch \"exact\" is forbidden for "
@@ -190,9 +191,10 @@ static void test_list_options(void **state)
 		list_error("sendInitialEvents=true&resourceVersionMatch=NotOlderThan", true), "");
 	assert_string_equal(list_error("limit=-1", false),
 			    "400 query parameter limit must not be negative");
-	assert_string_equal(list_error("allowWatchBookmarks=maybe", true),
-			    "400 query parameter allowWatchBookmarks: \"maybe\" is neither true nor "
-			    "false");
+	assert_string_equal(
+		list_error("allowWatchBookmarks=maybe", true),
+		"400 query parameter allowWatchBookmarks: \"maybe\" is neither true nor "
+		"false");
 }
 
 static void test_continue(void **state)

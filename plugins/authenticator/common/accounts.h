@@ -57,7 +57,10 @@ void accounts_file_destroy(void *self);
 /* clang-format off */
 #define ACCOUNTS_FILE_OPTIONS(columns)                                                             \
 	{"file", NULL, "file with lines " columns, COX_OPT_PATH, COX_OPTION_REQUIRED},             \
-	{"check-interval", "10s", "how often the file is looked at for changes", COX_OPT_DURATION, 0}
+	{                                                                                          \
+		"check-interval", "10s", "how often the file is looked at for changes",            \
+			COX_OPT_DURATION, 0                                                        \
+	}
 /* clang-format on */
 
 #endif

@@ -58,5 +58,5 @@ static const struct cox_authorizer_ops alwaysallow_ops = {
 };
 
 COX_AUTHORIZER_PLUGIN(alwaysallow_ops, .name = "AlwaysAllow", .version = COX_RELEASE,
-		      .description = "allows every request",
-		      .thread_model = COX_THREADS_PARALLEL, .flags = COX_FAST, .create = alwaysallow_create);
+		      .description = "allows every request", .thread_model = COX_THREADS_PARALLEL,
+		      .flags = COX_FAST, .create = alwaysallow_create);

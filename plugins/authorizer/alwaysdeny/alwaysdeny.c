@@ -42,5 +42,5 @@ static const struct cox_authorizer_ops alwaysdeny_ops = {
 };
 
 COX_AUTHORIZER_PLUGIN(alwaysdeny_ops, .name = "AlwaysDeny", .version = COX_RELEASE,
-		      .description = "denies every request",
-		      .thread_model = COX_THREADS_PARALLEL, .flags = COX_FAST, .create = alwaysdeny_create);
+		      .description = "denies every request", .thread_model = COX_THREADS_PARALLEL,
+		      .flags = COX_FAST, .create = alwaysdeny_create);

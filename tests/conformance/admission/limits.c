@@ -126,23 +126,23 @@ static const struct {
 	 NULL},
 	{"{\"type\":\"Pod\",\"max\":{\"cpu\":\"2\"}}",
 	 POD("\"initContainers\":[{\"name\":\"s\",\"image\":\"i\",\"restartPolicy\":"
-	     "\"Always\"" ASKS("\"limits\":{\"cpu\":\"1\"},\"requests\":{\"cpu\":"
-			       "\"0\"}") "}," CONTAINER("i",
-							ASKS("\"limits\":{\"cpu\":\"1500m\"},"
-							     "\"requests\":{\"cpu\":"
-							     "\"0\"}")) "],\"containers\":"
-									"[" CONTAINER("a",
-										      ASKS("\"limit"
-											   "s\":{"
-											   "\"cpu\""
-											   ":"
-											   "\"1\"},"
-											   "\"reque"
-											   "sts\":"
-											   "{\"cpu"
-											   "\":"
-											   "\"0\""
-											   "}")) "]"),
+	     "\"Always\"" ASKS(
+		     "\"limits\":{\"cpu\":\"1\"},\"requests\":{\"cpu\":"
+		     "\"0\"}") "}," CONTAINER("i", ASKS("\"limits\":{\"cpu\":\"1500m\"},"
+							"\"requests\":{\"cpu\":"
+							"\"0\"}")) "],\"containers\":"
+								   "[" CONTAINER("a",
+										 ASKS("\"limit"
+										      "s\":{"
+										      "\"cpu\""
+										      ":"
+										      "\"1\"},"
+										      "\"reque"
+										      "sts\":"
+										      "{\"cpu"
+										      "\":"
+										      "\"0\""
+										      "}")) "]"),
 	 "maximum cpu usage per Pod is 2, but limit is 2500m"},
 	/* everything at once */
 	{"{\"type\":\"Container\",\"max\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}",
