@@ -50,6 +50,7 @@ struct reflector {
 	bool filled; /* `revision` can be watched from */
 	bool staging_now;
 	bool no_stream;
+	bool absent; /* the server does not know the resource */
 	_Atomic uint64_t staging_seen; /* the last sign of life while filling; 0: not filling */
 	pthread_mutex_t mutex;
 	bool ended;
@@ -158,6 +159,24 @@ static void fall_back(struct reflector *reflector, uint64_t now)
 	reflector->due = now + reflector->pause / 2 + random_below(reflector->pause / 2 + 1);
 }
 
+/*
+ * The server does not know the resource (yet): as good as a collection without
+ * objects, and asked for again when a definition may have come.
+ */
+static void take_as_empty(struct reflector *reflector, uint64_t now)
+{
+	struct object_list none = {0};
+
+	if (!reflector->absent)
+		log_info("%s: the server does not have this resource; taken as empty",
+			 reflector->request->resource);
+	reflector->absent = true;
+	reflector->filled = false;
+	reflector->target.replace(reflector->context, &none);
+	reflector->pause = PAUSE_LAST;
+	fall_back(reflector, now);
+}
+
 /* Decides what follows the end of a watch or a failed try. */
 static void judge(struct reflector *reflector, const struct cox_error *why)
 {
@@ -175,6 +194,9 @@ static void judge(struct reflector *reflector, const struct cox_error *why)
 		reflector->filled = false;
 		if (!lived)
 			fall_back(reflector, now);
+		return;
+	case COX_REASON_NOT_FOUND:
+		take_as_empty(reflector, now);
 		return;
 	case COX_REASON_INVALID:
 	case COX_REASON_BAD_REQUEST:
