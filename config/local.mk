@@ -70,3 +70,5 @@ uninstall-local:
 		"$(DESTDIR)$(includedir)/coxswain/kit" "$(DESTDIR)$(includedir)/coxswain" \
 		2>/dev/null
 .PHONY: install-names
+
+dist_man_MANS += %D%/kubernetes-config.5

@@ -31,3 +31,5 @@ bin_PROGRAMS += core/coxswain
 core_coxswain_SOURCES = %D%/main.c %D%/up.c %D%/up.h
 core_coxswain_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 core_coxswain_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+dist_man_MANS += %D%/coxswain.8

@@ -59,3 +59,5 @@ core_libcoxcore_la_SOURCES += \
 	%D%/watch.c %D%/watch.h \
 	%D%/write.c %D%/write.h \
 	%D%/writeops.c
+
+dist_man_MANS += %D%/kube-apiserver.8

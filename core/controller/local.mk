@@ -5,3 +5,5 @@ core_libcoxcore_la_SOURCES += \
 	%D%/flags.c %D%/flags.h \
 	%D%/manager.c %D%/manager.h \
 	%D%/options.c %D%/options.h
+
+dist_man_MANS += %D%/kube-controller-manager.8

@@ -36,3 +36,5 @@ core_libcoxcore_la_SOURCES += \
 	%D%/subpath.c \
 	%D%/view.c \
 	%D%/volumes.c %D%/volumes.h
+
+dist_man_MANS += %D%/kubelet.8

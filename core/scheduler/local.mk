@@ -16,3 +16,5 @@ core_libcoxcore_la_SOURCES += \
 	%D%/pod_facts.c \
 	%D%/policy.c %D%/policy.h \
 	%D%/scheduler.c %D%/scheduler.h
+
+dist_man_MANS += %D%/kube-scheduler.8
