@@ -31,3 +31,6 @@ check-kubectl: all
 
 clean-local:
 	rm -rf tests/kubectl
+
+TESTS += tests/e2e/controllers.bats
+EXTRA_DIST += tests/e2e/controllers.bats
