@@ -82,33 +82,33 @@ names() {
 }
 
 @test "Exact shows the state of then, NotOlderThan that of now" {
-	local then
+	local past
 	api GET $maps
-	then=$(query .metadata.resourceVersion)
+	past=$(query .metadata.resourceVersion)
 	api PUT $maps/m1 -d "$(config_map m1 changed)"
 	expect 200
-	api GET "$maps?resourceVersion=$then&resourceVersionMatch=Exact"
+	api GET "$maps?resourceVersion=$past&resourceVersionMatch=Exact"
 	expect 200
 	same 1 "$(query '.items[0].data.key')"
-	same "$then" "$(query .metadata.resourceVersion)"
-	api GET "$maps?resourceVersion=$then&resourceVersionMatch=NotOlderThan"
+	same "$past" "$(query .metadata.resourceVersion)"
+	api GET "$maps?resourceVersion=$past&resourceVersionMatch=NotOlderThan"
 	same changed "$(query '.items[0].data.key')"
-	[ "$(query .metadata.resourceVersion)" -gt "$then" ]
-	api GET "$maps?resourceVersion=$then"
+	[ "$(query .metadata.resourceVersion)" -gt "$past" ]
+	api GET "$maps?resourceVersion=$past"
 	same changed "$(query '.items[0].data.key')"
 	api PUT $maps/m1 -d "$(config_map m1 1)"
 }
 
 @test "Exact with limit: an unset match of old clients means exact for pages" {
-	local then
+	local past
 	api GET $maps
-	then=$(query .metadata.resourceVersion)
+	past=$(query .metadata.resourceVersion)
 	api PUT $maps/m1 -d "$(config_map m1 changed)"
-	api GET "$maps?resourceVersion=$then&resourceVersionMatch=Exact&limit=1"
+	api GET "$maps?resourceVersion=$past&resourceVersionMatch=Exact&limit=1"
 	same 1 "$(query '.items[0].data.key')"
 	api GET "$maps?limit=4&continue=$(query .metadata.continue)"
 	same "m2 m3 m4 m5" "$(names)"
-	same "$then" "$(query .metadata.resourceVersion)"
+	same "$past" "$(query .metadata.resourceVersion)"
 	api PUT $maps/m1 -d "$(config_map m1 1)"
 }
 

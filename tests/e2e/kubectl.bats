@@ -277,7 +277,7 @@ pod/picked" "$output"
 	make_pod valid-pod
 	run -0 kubectl patch pod valid-pod -p '{"spec":{"containers":[{"name":"c","image":"new image"}]}}'
 	same "pod/valid-pod patched" "$output"
-	path=.spec.containers[*].image
+	path=".spec.containers[*].image"
 	same "new image" "$(get pod valid-pod)"
 	run -0 kubectl patch pod valid-pod --type=merge -p '{"metadata":{"labels":{"merged":"1"}}}'
 	run -0 kubectl patch pod valid-pod --type=json -p '[{"op":"replace","path":"/metadata/labels/merged","value":"2"}]'
@@ -336,7 +336,7 @@ pod/picked" "$output"
 	EDITOR="sed -i 's/image: nginx/image: httpd/'" KUBE_EDITOR="sed -i s/image:.nginx/image:\ httpd/" \
 		run -0 kubectl edit pod edited
 	same "pod/edited edited" "$output"
-	path=.spec.containers[0].image
+	path=".spec.containers[0].image"
 	same httpd "$(get pod edited)"
 	KUBE_EDITOR="true" run -0 kubectl edit pod edited
 	has "no changes" "$output"
