@@ -37,16 +37,19 @@ struct owners {
 	pthread_mutex_t mutex;
 	struct cox_map namespaces; /* -> struct namespace_owners */
 	struct watcher watchers[KINDS];
+	const struct cox_cluster *cluster;
+	struct cox_lister *own[KINDS]; /* those that nobody waits for */
 };
 
 static const struct {
 	struct cox_resource resource;
-	bool map; /* spec.selector is a plain map */
+	bool map;      /* spec.selector is a plain map */
+	bool optional; /* a server need not have it, so work begins without it */
 } kinds[KINDS] = {
-	{{"", "v1", "services"}, true},
-	{{"", "v1", "replicationcontrollers"}, true},
-	{{"apps", "v1", "replicasets"}, false},
-	{{"apps", "v1", "statefulsets"}, false},
+	{{"", "v1", "services"}, true, false},
+	{{"", "v1", "replicationcontrollers"}, true, false},
+	{{"apps", "v1", "replicasets"}, false, true},
+	{{"apps", "v1", "statefulsets"}, false, true},
 };
 
 static void owner_unref(struct owner *owner)
@@ -133,9 +136,11 @@ struct owners *owners_new(void)
 int owners_open(struct owners *owners, const struct cox_scheduler_setup *setup,
 		struct cox_error *err)
 {
+	owners->cluster = setup->cluster;
 	owners->objects = setup->cluster->objects;
 	for (size_t i = 0; i < KINDS; i++) {
 		struct watcher *watcher = &owners->watchers[i];
+		const struct cox_lister *open = NULL;
 		struct cox_lister_options options = {.struct_size = sizeof(options),
 						     .resource = &kinds[i].resource,
 						     .watcher = &watcher->watcher};
@@ -143,7 +148,12 @@ int owners_open(struct owners *owners, const struct cox_scheduler_setup *setup,
 		watcher->owners = owners;
 		watcher->kind = i;
 		watcher->watcher = (struct cox_lister_watcher){changed, watcher};
-		if (!setup->source(setup->builder, &options, err))
+		if (kinds[i].optional)
+			owners->own[i] =
+				setup->cluster->lister_open(setup->cluster->context, &options, err);
+		else
+			open = setup->source(setup->builder, &options, err);
+		if (!open && !owners->own[i])
 			return -1;
 	}
 	return 0;
@@ -157,6 +167,10 @@ void owners_free(struct owners *owners)
 
 	if (!owners)
 		return;
+	for (size_t i = 0; i < KINDS; i++) {
+		if (owners->own[i])
+			owners->cluster->lister_close(owners->own[i]);
+	}
 	while (cox_map_next(&owners->namespaces, &at, &key, &size, &value)) {
 		struct namespace_owners *all = value;
 
