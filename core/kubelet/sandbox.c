@@ -146,7 +146,8 @@ static int run(struct kubelet *kubelet, struct pod *pod, const struct cox_object
 		.name = pod->name,
 		.uid = pod->uid,
 		.namespace_name = pod->namespace,
-		.hostname = *hostname ? hostname : arena_strndup(arena, pod->name, 63),
+		.hostname = *hostname ? hostname
+				      : arena_strndup(arena, pod->name, strnlen(pod->name, 63)),
 		.log_directory = arena_printf(arena, "%s/%s_%s_%s", kubelet->config->pod_logs_dir,
 					      pod->namespace, pod->name, pod->uid),
 		.cgroup_parent = "",
