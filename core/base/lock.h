@@ -25,6 +25,10 @@
  * 16  base   metrics.lock         the list of series
  * 17  base   ring.lock (log)      last of all
  *
+ * The kubelet's own, all before 1 but the last: pull_lock (one image pull at a
+ * time, held across the pull), admit_lock, prober.lock, and kubelet.lock, under
+ * which only the queues' and the jobs' locks are taken.
+ *
  * 1 and 2 are never taken twice by one thread for the same plugin: host_enter
  * ends the process rather than wait for itself.
  */
