@@ -14,6 +14,7 @@
 #include "daemon.h"
 #include "kubelet/personality.h"
 #include "scheduler/manager.h"
+#include "proxy/proxy.h"
 #include "up.h"
 
 #include <unistd.h>
@@ -88,6 +89,7 @@ static const struct personality *const personalities[] = {
 	&kubelet_personality,
 	&control_plane.personality,
 	&up.personality,
+	&proxy_personality,
 	NULL, /* ends the list */
 };
 

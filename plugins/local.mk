@@ -39,3 +39,4 @@ include plugins/admission/securitycontextdeny/local.mk
 include plugins/admission/serviceaccount/local.mk
 include plugins/scheduler/default/local.mk
 include plugins/scheduler/packed/local.mk
+include plugins/proxy/userspace/local.mk

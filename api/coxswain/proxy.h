@@ -39,7 +39,6 @@ enum cox_proxy_affinity {
 /* struct cox_proxy_service.flags */
 #define COX_PROXY_EXTERNAL_LOCAL 1u /* from outside: endpoints of this node only */
 #define COX_PROXY_INTERNAL_LOCAL 2u /* from inside: likewise */
-#define COX_PROXY_NOT_READY 4u	    /* endpoints need not be ready */
 
 struct cox_proxy_service {
 	uint32_t struct_size;

@@ -59,6 +59,9 @@ struct host_plugin *host_open(struct host *host, const char *kind, const char *n
 int host_set_option(struct host_plugin *plugin, const char *key, const char *value,
 		    const char *origin, struct cox_error *err) COX_MUST_CHECK;
 
+/* Whether the plugin knows an option of that name. */
+bool host_has_option(const struct host_plugin *plugin, const char *key);
+
 /* The life of an instance, in this order, from one thread; see plugin.h. */
 int host_configure(struct host_plugin *plugin, struct cox_error *err) COX_MUST_CHECK;
 int host_get_ready(struct host_plugin *plugin, struct cox_error *err) COX_MUST_CHECK;

@@ -169,6 +169,15 @@ static int set_option(struct host_plugin *plugin, const char *key, const char *v
 	return 0;
 }
 
+bool host_has_option(const struct host_plugin *plugin, const char *key)
+{
+	for (size_t i = 0; i < plugin->library->option_count; i++) {
+		if (strcmp(plugin->library->options[i].name, key) == 0)
+			return true;
+	}
+	return false;
+}
+
 int host_set_option(struct host_plugin *plugin, const char *key, const char *value,
 		    const char *origin, struct cox_error *err)
 {
