@@ -13,8 +13,8 @@
 #include "controller/manager.h"
 #include "daemon.h"
 #include "kubelet/personality.h"
-#include "scheduler/manager.h"
 #include "proxy/proxy.h"
+#include "scheduler/manager.h"
 #include "up.h"
 
 #include <unistd.h>
@@ -88,8 +88,8 @@ static const struct personality *const personalities[] = {
 	&scheduler_personality,
 	&kubelet_personality,
 	&control_plane.personality,
-	&up.personality,
 	&proxy_personality,
+	&up.personality,
 	NULL, /* ends the list */
 };
 

@@ -4,9 +4,14 @@
 E2E_TESTS = %D%/wire.bats %D%/watch.bats %D%/hostile.bats %D%/consistency.bats \
 	%D%/objects.bats %D%/secure.bats %D%/durable.bats %D%/start.bats %D%/cascade.bats
 E2E_TESTS += %D%/kubelet.bats
+E2E_TESTS += %D%/proxy.bats
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/kubectl.sh \
 	tests/lib/rows.sh
+
+# Says back what it hears, for the test of kube-proxy.
+check_PROGRAMS += tests/e2e/udp_echo
+tests_e2e_udp_echo_SOURCES = %D%/udp_echo.c
 
 # The same file for one kubectl release each: an old one, one of the middle and
 # the newest with every check, all that there are with make check-kubectl.

@@ -45,6 +45,7 @@ start_on() {
 	start_daemon "$1" ip netns exec "$ns-$2" "${@:3}"
 }
 
+# shellcheck disable=SC2016
 # pod_server NAME ADDRESS: says its name at /name and who asks at /cgi-bin/peer
 pod_server() {
 	mkdir -p "$dir/$1/cgi-bin"
@@ -75,12 +76,15 @@ setup_file() {
 	program=$dir/coxswain start_apiserver --advertise-address=192.168.1.124
 	pod_server nine 172.18.0.9
 	pod_server ten 172.18.0.10
-	start_on echo pods busybox udpsvd 172.18.0.9 53 cat
+	start_on echo pods "$builddir/tests/e2e/udp_echo" 172.18.0.9 53
 	start_proxy
 }
 
 teardown_file() {
 	local status=0 name
+	for name in nine ten echo; do
+		kill_daemon "$name"
+	done
 	clean_up || status=1
 	for name in node pods world; do
 		ip netns delete "$ns-$name" || status=1
@@ -176,18 +180,15 @@ answers() {
 	requires ss
 	port=$(local_port default/frontend:)
 	pid=$(daemon_pid proxy)
-	# A client that says nothing keeps both open.
-	start_on quiet world busybox nc 192.168.1.124 30002
 	two() {
 		on node ss -tnp state established >"$dir/ss"
 		grep -qE "\[::ffff:192.168.1.124\]:$port +\[::ffff:192.168.1.50\]:.*\"kube-proxy\",pid=$pid" "$dir/ss" &&
 			grep -qE " 172.18.0.1:[0-9]+ +172.18.0.9:80 .*\"kube-proxy\",pid=$pid" "$dir/ss"
 	}
-	# nc ends with its input, which is empty: it half-closes, the server answers or not.
+	# A client that says nothing keeps both open.
 	on world bash -c 'exec 3<>/dev/tcp/192.168.1.124/30002; read -r -t 3 <&3' &
 	retry 3 two
 	wait $! || :
-	kill_daemon quiet || :
 	same "kube-proxy" "$(tr '\0' '\n' <"/proc/$pid/cmdline" | head -n 1 | sed 's,.*/,,')"
 }
 
@@ -280,7 +281,7 @@ answers() {
 	same "-A KUBE-PORTALS-HOST -d 10.254.0.10/32 -p udp -m comment --comment \"default/dns:dns\" -m udp --dport 53 -j DNAT --to-destination 192.168.1.124:$port" \
 		"$(rules KUBE-PORTALS-HOST default/dns:dns)"
 	echoes() {
-		same hello "$(on "$1" bash -c 'exec 3<>/dev/udp/10.254.0.10/53; echo hello >&3; read -r -t 1 line <&3; echo "$line"')"
+		same hello "$(on "$1" bash -c 'exec 3<>/dev/udp/10.254.0.10/53; echo hello >&3; timeout 1 head -n 1 <&3')"
 	}
 	retry 10 echoes node
 	retry 10 echoes pods
@@ -389,7 +390,7 @@ answers() {
 	has 'cannot proxy on localhost' "$text"
 	text=$(! on node "$dir/kube-proxy" --plugin-dir="$plugins" --proxy-port-range=9-8 2>&1)
 	has 'port-range: want two ports as in 30000-32767, got "9-8"' "$text"
-	text=$(! on world "$dir/kube-proxy" --plugin-dir="$plugins" --healthz-port=0 \
-		--hostname-override=127.0.0.1 2>&1)
+	text=$(! on world "$dir/kube-proxy" --plugin-dir="$plugins" --master="$server" \
+		--healthz-port=0 --hostname-override=127.0.0.1 2>&1)
 	has 'cannot tell the address of this machine' "$text"
 }
