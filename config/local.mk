@@ -15,7 +15,7 @@ initdir = $(sysconfdir)/init.d
 unitdir = $(prefix)/lib/systemd/system
 sysusersdir = $(prefix)/lib/sysusers.d
 
-EXTRA_DIST += %D%/packages \
+EXTRA_DIST += %D%/packages %D%/demo/make-image \
 	$(COX_SETTINGS:%=%D%/kubernetes/%) \
 	$(COX_UNITS:%=%D%/systemd/%.in) \
 	%D%/systemd/coxswain.sysusers \

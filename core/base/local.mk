@@ -17,4 +17,5 @@ core_libcoxcore_la_SOURCES += \
 	%D%/ptree.c %D%/ptree.h \
 	%D%/spawn.c %D%/spawn.h \
 	%D%/uuid.c %D%/uuid.h \
+	%D%/version.h \
 	%D%/workers.c %D%/workers.h

@@ -245,3 +245,6 @@ tests_unit_scheduler_manager_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_scheduler_manager_LDADD = $(UNIT_LDADD)
 endif
 endif
+
+# Included by several tests; none of them is its owner.
+EXTRA_DIST += %D%/unit.h
