@@ -160,7 +160,7 @@ static void test_left_out(void **state)
 static void test_too_many(void **state)
 {
 	struct fixture *f = *state;
-	char name[16], ip[16];
+	char name[32], ip[64];
 
 	put_service(f, "web", "'selector':{'app':'web'},'ports':[{'port':80}]");
 	for (int i = 0; i < 1001; i++) {

@@ -109,7 +109,7 @@ static void test_placeholder(void **state)
 static void test_hundred(void **state)
 {
 	struct fixture *f = *state;
-	char name[16], ip[16];
+	char name[32], ip[64];
 
 	for (int i = 0; i < 150; i++) {
 		snprintf(name, sizeof(name), "p%03d", i);
