@@ -22,7 +22,8 @@ teardown() {
 		"sha256:$(sha256sum "$dir/$layer" | cut -d' ' -f1)" ]
 	[ "$(jq -r '.config.Cmd[0]' "$dir/$config")" = /usr/sbin/nginx ]
 	[ "$(id -u)" = 0 ] || skip "chroot needs root"
-	mkdir "$dir/root"
+	mkdir -p "$dir/root/dev"
+	touch "$dir/root/dev/stdout" # a container has it
 	tar -C "$dir/root" -xf "$dir/$layer"
 	run -0 chroot "$dir/root" /usr/sbin/nginx -e stderr -t -c /etc/nginx/nginx.conf
 	[[ $output == *"test is successful"* ]]

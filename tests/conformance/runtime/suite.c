@@ -569,8 +569,8 @@ static void *attach(void *context)
 static void test_attach(void **state)
 {
 	const char *const command[] = {"/bin/sh", "-c",
-				       ("while read line; do echo \"out $line\"; echo \"err $line\" "
-					">&2; done; exit 6")};
+				       ("while read line; do echo \"out $line\"; "
+					"echo \"err $line\" >&2; done; exit 6")};
 	struct cox_container_config config = {.struct_size = sizeof(config),
 					      .name = "attach",
 					      .image = "test/busybox:1",
