@@ -12,6 +12,7 @@
 #include <coxswain/kit/buf.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A client may name its own request, if the name is harmless. */
@@ -61,8 +62,7 @@ static void refuse_busy(struct api_call *call)
 {
 	cox_autoerror err = COX_ERROR_INIT;
 
-	error_set(&err, COX_REASON_TOO_MANY_REQUESTS,
-		  "too many requests, please try again later");
+	error_set(&err, COX_REASON_TOO_MANY_REQUESTS, "too many requests, please try again later");
 	err.retry_after = 1;
 	call_fail(call, &err);
 }
@@ -72,8 +72,7 @@ static enum workers_class class_of(const struct api_call *call)
 {
 	if (call->resource && strcmp(call->resource->name, "leases") == 0)
 		return WORKERS_IMPORTANT;
-	if (call->identity && identity_in_group(call->identity, "system:masters") &&
-	    !call->trusted)
+	if (call->identity && identity_in_group(call->identity, "system:masters") && !call->trusted)
 		return WORKERS_IMPORTANT;
 	return WORKERS_ORDINARY;
 }
@@ -137,7 +136,7 @@ void call_warn(struct api_call *call, const char *format, ...)
 	}
 	cox_buf_char(&header, '"');
 	call->warnings[call->warning_count++] =
-		arena_strndup(call->arena, header.data, header.size);
+		arena_strndup(&call->request->arena, header.data, header.size);
 }
 
 const char *call_param(const struct api_call *call, const char *name)
@@ -149,11 +148,12 @@ const struct http_header *call_headers(struct api_call *call, const struct http_
 				       size_t extra_count, size_t *count)
 {
 	struct http_header *headers = arena_alloc(
-		call->arena, (extra_count + 2 + call->warning_count) * sizeof(*headers));
+		&call->request->arena, (extra_count + 2 + call->warning_count) * sizeof(*headers));
 	bool cache_said = false;
 	size_t n = 0;
 
-	headers[n++] = (struct http_header){"Audit-Id", arena_strdup(call->arena, call->audit_id)};
+	headers[n++] = (struct http_header){"Audit-Id",
+					    arena_strdup(&call->request->arena, call->audit_id)};
 	for (size_t i = 0; i < extra_count; i++) {
 		cache_said |= strcmp(extra[i].name, "Cache-Control") == 0;
 		headers[n++] = extra[i];
@@ -177,7 +177,7 @@ void call_end(struct api_call *call)
 	list_options_clear(&call->list);
 	identity_unref(call->identity);
 	call->identity = NULL;
-	api_chains_unref(call->chains);
+	apiserver_release_chains(call->server, call->chains);
 	call->chains = NULL;
 }
 
@@ -211,8 +211,18 @@ void call_answer_piece(struct api_call *call, unsigned code, const char *content
 void call_answer(struct api_call *call, unsigned code, const char *content_type, const void *body,
 		 size_t size)
 {
-	struct http_piece piece = {.data = arena_strndup(call->arena, body, size), .size = size};
+	struct http_piece piece = {.data = arena_strndup(&call->request->arena, body, size),
+				   .size = size};
 
+	call_answer_piece(call, code, content_type, &piece);
+}
+
+void call_answer_buf(struct api_call *call, unsigned code, const char *content_type,
+		     struct cox_buf *body)
+{
+	struct http_piece piece = {.size = body->size, .release = free};
+
+	piece.data = piece.owner = cox_buf_steal(body);
 	call_answer_piece(call, code, content_type, &piece);
 }
 
@@ -230,8 +240,8 @@ void call_fail(struct api_call *call, const struct cox_error *err)
 
 	if (err->retry_after) {
 		snprintf(retry, sizeof(retry), "%u", err->retry_after);
-		headers[count++] =
-			(struct http_header){"Retry-After", arena_strdup(call->arena, retry)};
+		headers[count++] = (struct http_header){"Retry-After",
+							arena_strdup(&call->request->arena, retry)};
 	}
 	response.status = (unsigned)error_http_code(
 		err->reason == COX_REASON_NONE ? COX_REASON_INTERNAL_ERROR : err->reason);
@@ -243,7 +253,8 @@ void call_fail(struct api_call *call, const struct cox_error *err)
 	if (response.status >= 500)
 		log_warning("%s %s: %s", call->request->method_name, call->request->target,
 			    error_text(err));
-	piece = (struct http_piece){.data = arena_strndup(call->arena, body.data, body.size),
-				    .size = body.size};
+	piece = (struct http_piece){
+		.data = arena_strndup(&call->request->arena, body.data, body.size),
+		.size = body.size};
 	call_respond(call, &response);
 }

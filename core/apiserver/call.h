@@ -34,7 +34,7 @@ struct call_cleanup {
 struct api_call {
 	struct apiserver *server;
 	struct http_request *request;
-	struct arena *arena; /* the request's */
+	struct arena *arena; /* the request's, or one of its job for less than the call */
 	struct api_chains *chains;
 	struct identity *identity;
 	bool trusted; /* no authorization: the insecure port */
@@ -43,7 +43,7 @@ struct api_call {
 
 	struct api_route route;
 	enum api_verb verb;
-	const struct api_resource *resource; /* NULL: not an API object */
+	const struct api_resource *resource;	      /* NULL: not an API object */
 	const struct schema_subresource *subresource; /* NULL: the object itself */
 	struct media_choice media;
 	struct list_options list; /* lists, watches, collections of deletes */
@@ -84,6 +84,9 @@ void call_fail(struct api_call *call, const struct cox_error *err);
 /* JSON (or text) that is copied. */
 void call_answer(struct api_call *call, unsigned code, const char *content_type, const void *body,
 		 size_t size);
+/* The same with a buffer, which is taken over and left empty. */
+void call_answer_buf(struct api_call *call, unsigned code, const char *content_type,
+		     struct cox_buf *body);
 /* A body that already is what the client accepts. The piece is taken over. */
 void call_answer_piece(struct api_call *call, unsigned code, const char *content_type,
 		       const struct http_piece *piece);

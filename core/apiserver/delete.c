@@ -24,6 +24,9 @@
 #define FINALIZER_FOREGROUND "foregroundDeletion"
 #define FINALIZER_ORPHAN "orphan"
 
+/* A lifetime, in seconds: no deletionTimestamp lies further ahead, or overflows. */
+static const int64_t grace_most = INT64_C(100) * 365 * 24 * 3600;
+
 static int precondition_failed(struct write *write, const char *what, const char *wanted,
 			       const char *found, struct cox_error *err)
 {
@@ -57,8 +60,7 @@ static int check_preconditions(struct write *write, const struct delete_options 
 }
 
 /* The finalizers that make the garbage collector do its part first. */
-static void set_propagation(struct arena *arena, struct value *object,
-			    enum propagation propagation)
+static void set_propagation(struct arena *arena, struct value *object, enum propagation propagation)
 {
 	switch (propagation) {
 	case PROPAGATION_FOREGROUND:
@@ -90,6 +92,8 @@ static void set_deletion(struct write *write, int64_t grace)
 	uint64_t base = clock_realtime();
 	char when[CLOCK_RFC3339_SIZE];
 
+	if (grace > grace_most)
+		grace = grace_most;
 	if (metadata_deleting(write->object)) {
 		int64_t before = value_get_int(metadata, "deletionGracePeriodSeconds", 0);
 		const char *old = value_get_text(metadata, "deletionTimestamp");
@@ -208,6 +212,9 @@ struct collection_job {
 	struct shape_list list;
 	struct cox_buf out;
 	bool begun;
+	/* The memory of one delete, which is reused for the next. */
+	struct arena scratch;
+	struct call_cleanup *kept; /* cleanups that are not a delete's */
 };
 
 static void release_collection(void *what)
@@ -219,6 +226,19 @@ static void release_collection(void *what)
 	selection_free(job->selection);
 	store_snapshot_unref(job->snapshot);
 	cox_buf_free(&job->out);
+	arena_free(&job->scratch);
+}
+
+/* What the last delete leaves is not kept until the end of all. */
+static void forget_last(struct api_call *call, struct collection_job *job)
+{
+	while (call->cleanups != job->kept) {
+		struct call_cleanup *cleanup = call->cleanups;
+
+		call->cleanups = cleanup->next;
+		cleanup->release(cleanup->what);
+	}
+	arena_reset(&job->scratch);
 }
 
 static void collection_step(struct api_call *call);
@@ -245,8 +265,9 @@ static void collection_done(struct api_call *call)
 
 	shape_list_end(&job->list);
 	job->begun = false;
-	call_answer(call, 200, negotiate_content_type(&call->media, false, call->arena),
-		    cox_buf_cstr(&job->out), job->out.size);
+	call->arena = &call->request->arena;
+	call_answer_buf(call, 200, negotiate_content_type(&call->media, false, call->arena),
+			&job->out);
 }
 
 static void collection_step(struct api_call *call)
@@ -256,6 +277,7 @@ static void collection_step(struct api_call *call)
 	struct write *write;
 	struct cox_bytes name, namespace_;
 
+	forget_last(call, job);
 	do {
 		entry = store_iterator_next(&job->iterator);
 	} while (entry && !store_entry_error(entry) && !selection_matches(job->selection, entry));
@@ -299,6 +321,8 @@ static void collection_on_worker(struct api_call *call)
 		      (struct cox_bytes){NULL, 0});
 	shape_list_begin(&job->list, &job->shape, &meta, &job->out);
 	job->begun = true;
+	job->kept = call->cleanups;
+	call->arena = &job->scratch;
 	collection_step(call);
 }
 

@@ -216,7 +216,7 @@ int list_options_parse(const struct http_parameter *params, size_t count, bool w
 		goto fail;
 	}
 	options->limit = (uint64_t)limit;
-	options->timeout_seconds = (uint64_t)timeout;
+	options->timeout_seconds = (uint64_t)(timeout < INT32_MAX ? timeout : INT32_MAX);
 	if (check_list(options, err) != 0)
 		goto fail;
 	return 0;
@@ -270,8 +270,7 @@ int write_options_parse(const struct http_parameter *params, size_t count,
 	return param_bool(params, count, "force", &options->force, &options->force_set, err);
 }
 
-static int parse_propagation(const char *text, enum propagation *propagation,
-			     struct cox_error *err)
+static int parse_propagation(const char *text, enum propagation *propagation, struct cox_error *err)
 {
 	if (!text || !*text)
 		return 0;

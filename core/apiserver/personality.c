@@ -129,9 +129,8 @@ static void leave_storage(void *context)
 static int start_store(struct apiserver_daemon *api, struct cox_error *err)
 {
 	struct apiserver *server = &api->server;
-	struct store_backend backend = {.enter = enter_storage,
-					.leave = leave_storage,
-					.context = api->storage};
+	struct store_backend backend = {
+		.enter = enter_storage, .leave = leave_storage, .context = api->storage};
 
 	if (host_get_ready(api->storage, err) != 0 || host_start(api->storage, err) != 0)
 		return -1;
@@ -280,6 +279,7 @@ static void stop(struct daemon *daemon)
 	initial_stop(api->initial);
 	serving_stop(api->serving);
 	close_chains(server);
+	apiserver_settle_chains(server);
 	if (server->recorder)
 		recorder_free(server->recorder);
 	if (server->informers)
@@ -331,8 +331,7 @@ static int hand_over_tree(const char *path, uid_t user, gid_t group, struct cox_
 	return status;
 }
 
-int apiserver_hand_over(const struct daemon *daemon, uid_t user, gid_t group,
-			struct cox_error *err)
+int apiserver_hand_over(const struct daemon *daemon, uid_t user, gid_t group, struct cox_error *err)
 {
 	const struct apiserver_config *config = daemon->config;
 	const char *const paths[] = {config->data_dir, config->cert_dir};

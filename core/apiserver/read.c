@@ -53,8 +53,9 @@ static void revision_reached(struct store_waiter *waiter, int reached)
 {
 	struct fresh_wait *wait = (struct fresh_wait *)waiter;
 
-	call_resume(wait->call,
-		    reached > 0 ? wait->next : reached == 0 ? fail_too_late : fail_stopping);
+	call_resume(wait->call, reached > 0    ? wait->next
+				: reached == 0 ? fail_too_late
+					       : fail_stopping);
 }
 
 static void wait_for_revision(struct api_call *call, uint64_t revision,
@@ -140,8 +141,8 @@ static bool wants_pretty(const struct api_call *call)
 {
 	bool pretty = call->media.pretty;
 
-	if (param_bool(call->request->parameters, call->request->parameter_count, "pretty",
-		       &pretty, NULL, NULL) != 0)
+	if (param_bool(call->request->parameters, call->request->parameter_count, "pretty", &pretty,
+		       NULL, NULL) != 0)
 		return false;
 	return pretty;
 }
@@ -149,8 +150,7 @@ static bool wants_pretty(const struct api_call *call)
 int read_negotiate(struct api_call *call, const struct api_resource *resource, bool list,
 		   struct shape *shape, struct cox_error *err)
 {
-	unsigned offers = OFFER_JSON | OFFER_TABLE |
-			  (list ? OFFER_PARTIAL_LIST : OFFER_PARTIAL);
+	unsigned offers = OFFER_JSON | OFFER_TABLE | (list ? OFFER_PARTIAL_LIST : OFFER_PARTIAL);
 
 	if (negotiate_accept(http_header(call->request, "Accept"), offers, &call->media, err) != 0)
 		return -1;
@@ -310,8 +310,8 @@ static int open_snapshot(struct api_call *call, struct list_job *job, struct cox
 		if (continue_read(call->arena, call->list.continue_, &start, &size, &revision,
 				  err) != 0)
 			return -1;
-		cox_buf_str(&key, schema_text(call->server->schema,
-					      call->resource->stored_row->prefix));
+		cox_buf_str(&key,
+			    schema_text(call->server->schema, call->resource->stored_row->prefix));
 		cox_buf_add(&key, start, size);
 		job->after = (struct cox_bytes){arena_strndup(call->arena, key.data, key.size),
 						key.size};
@@ -335,8 +335,7 @@ static int open_snapshot(struct api_call *call, struct list_job *job, struct cox
 /* Finds out where the page ends, before its first byte leaves. */
 static void plan_page(struct api_call *call, struct list_job *job)
 {
-	const char *prefix =
-		schema_text(call->server->schema, call->resource->stored_row->prefix);
+	const char *prefix = schema_text(call->server->schema, call->resource->stored_row->prefix);
 	struct store_iterator iterator;
 	struct store_entry *entry, *last = NULL;
 	uint64_t found = 0;
@@ -396,8 +395,7 @@ static void list_answer_made(struct api_call *call)
 		}
 	}
 	shape_list_end(&list);
-	call_answer(call, 200, negotiate_content_type(&call->media, false, call->arena),
-		    cox_buf_cstr(&out), out.size);
+	call_answer_buf(call, 200, negotiate_content_type(&call->media, false, call->arena), &out);
 }
 
 /* A value that cannot be read must not silently vanish from a list. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct api_resource *apiserver_resource(struct apiserver *server, const char *group,
 					const char *version, const char *name)
@@ -22,8 +23,7 @@ struct api_resource *apiserver_resource(struct apiserver *server, const char *gr
 	return cox_map_get(&server->resource_map, key, (size_t)size);
 }
 
-struct api_resource *apiserver_stored(struct apiserver *server, const char *group,
-				      const char *name)
+struct api_resource *apiserver_stored(struct apiserver *server, const char *group, const char *name)
 {
 	for (size_t i = 0; i < server->resource_count; i++) {
 		struct api_resource *resource = &server->resources[i];
@@ -43,15 +43,40 @@ struct api_chains *api_chains_new(void)
 	return chains;
 }
 
-void api_chains_unref(struct api_chains *chains)
+static void chains_free(struct api_chains *chains)
 {
-	if (!chains ||
-	    atomic_fetch_sub_explicit(&chains->references, 1, memory_order_acq_rel) != 1)
-		return;
+	struct apiserver *server = chains->server;
+
 	authenticators_unref(chains->authenticators);
 	authorizers_unref(chains->authorizers);
 	admission_free(chains->admission);
 	free(chains);
+	if (server)
+		atomic_fetch_sub(&server->replaced, 1);
+}
+
+static bool is_last(struct api_chains *chains)
+{
+	return atomic_fetch_sub_explicit(&chains->references, 1, memory_order_acq_rel) == 1;
+}
+
+void api_chains_unref(struct api_chains *chains)
+{
+	if (chains && is_last(chains))
+		chains_free(chains);
+}
+
+static void free_on_worker(void *chains)
+{
+	chains_free(chains);
+}
+
+void apiserver_release_chains(struct apiserver *server, struct api_chains *chains)
+{
+	if (!chains || !is_last(chains))
+		return;
+	if (workers_run(server->workers, WORKERS_ORDINARY, free_on_worker, chains) != 0)
+		chains_free(chains);
 }
 
 struct api_chains *apiserver_chains(struct apiserver *server)
@@ -69,5 +94,17 @@ void apiserver_swap_chains(struct apiserver *server, struct api_chains *chains)
 	old = server->chains;
 	server->chains = chains;
 	pthread_mutex_unlock(&server->chains_lock);
+	if (old) {
+		atomic_fetch_add(&server->replaced, 1);
+		old->server = server;
+	}
 	api_chains_unref(old);
+}
+
+void apiserver_settle_chains(struct apiserver *server)
+{
+	static const struct timespec moment = {0, 1000000};
+
+	while (atomic_load(&server->replaced))
+		nanosleep(&moment, NULL);
 }

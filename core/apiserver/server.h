@@ -51,6 +51,7 @@ struct api_resource {
 /* Who may do what: counted, so that a request keeps what it began with. */
 struct api_chains {
 	atomic_uint references;
+	struct apiserver *server; /* that counts them among the replaced; NULL: in force */
 	struct authenticators *authenticators;
 	struct authorizers *authorizers;
 	struct admission *admission;
@@ -80,6 +81,7 @@ struct apiserver {
 
 	pthread_mutex_t chains_lock;
 	struct api_chains *chains;
+	atomic_uint replaced; /* chains that are not in force and not freed yet */
 
 	/* How long a watch without timeoutSeconds lasts, at least. */
 	uint64_t min_watch_seconds;
@@ -92,9 +94,9 @@ struct apiserver {
 	/* Extra lines of /readyz and /livez. */
 	atomic_bool ready;
 	atomic_bool stopping;
-	bool offers_basic; /* --basic-auth-file is set: a 401 says so */
+	bool offers_basic;	       /* --basic-auth-file is set: a 401 says so */
 	const char *external_hostname; /* --external-hostname; "" */
-	char etag[40]; /* of documents that change only with the program */
+	char etag[40];		       /* of documents that change only with the program */
 };
 
 /* NULL: not served. */
@@ -104,9 +106,16 @@ struct api_resource *apiserver_resource(struct apiserver *server, const char *gr
 struct api_resource *apiserver_stored(struct apiserver *server, const char *group,
 				      const char *name);
 
-/* The chains in force; release with api_chains_unref. */
+/* The chains in force, for apiserver_release_chains. Never NULL from the first swap on. */
 struct api_chains *apiserver_chains(struct apiserver *server);
+/*
+ * The end of a request may be on a thread that the plugins of a chain wait for
+ * when they stop (the store's, an informer's): the last one has a worker do it.
+ */
+void apiserver_release_chains(struct apiserver *server, struct api_chains *chains);
 void apiserver_swap_chains(struct apiserver *server, struct api_chains *chains);
+/* Waits until all that were replaced are gone; when nothing is served any more. */
+void apiserver_settle_chains(struct apiserver *server);
 struct api_chains *api_chains_new(void); /* one reference, all parts NULL */
 void api_chains_unref(struct api_chains *chains);
 

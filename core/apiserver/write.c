@@ -23,9 +23,8 @@
 /* Events are forgotten after this; --event-ttl. */
 static uint32_t ttl_of(const struct write *write)
 {
-	return strcmp(write->resource->name, "events") == 0
-		       ? write->call->server->event_ttl_seconds
-		       : 0;
+	return strcmp(write->resource->name, "events") == 0 ? write->call->server->event_ttl_seconds
+							    : 0;
 }
 
 static void release_current(void *what)
@@ -72,8 +71,8 @@ static struct cox_bytes copy_bytes(struct write *write, const void *data, size_t
 int write_add_compare(struct write *write, const char *key, size_t size, uint64_t revision,
 		      struct cox_error *err)
 {
-	struct cox_compare *parts = add_part(write, write->compares, write->txn.compare_count,
-					     sizeof(*parts), err);
+	struct cox_compare *parts =
+		add_part(write, write->compares, write->txn.compare_count, sizeof(*parts), err);
 
 	if (!parts)
 		return -1;
@@ -203,8 +202,7 @@ static void fail_submitted(struct write *write)
 /* On a thread of the store: short work, or handing over. */
 static void submitted(struct store_txn *txn)
 {
-	struct write *write =
-		(struct write *)(void *)((char *)txn - offsetof(struct write, txn));
+	struct write *write = (struct write *)(void *)((char *)txn - offsetof(struct write, txn));
 
 	const struct strategy *strategy = write->resource->strategy;
 
@@ -277,8 +275,11 @@ static int build_txn(struct write *write, struct cox_error *err)
 	    write_add_compare(write, key.data, key.size,
 			      write->current ? store_entry_revision(write->current) : 0, err) != 0)
 		return -1;
-	/* What is allocated becomes part of the object. */
-	if (strategy->allocate && !*write->subresource &&
+	/*
+	 * What is allocated becomes part of the object, and goes with it: the
+	 * last finalizer may be taken off through a subresource, too.
+	 */
+	if (strategy->allocate && (write->remove || !*write->subresource) &&
 	    strategy->allocate(write, write->remove ? NULL : write->object, write->old, err) != 0)
 		return -1;
 	if (write->remove)
@@ -312,7 +313,7 @@ static void submit(struct write *write)
 	write->txn.deletes = write->deletes;
 	write->txn.durability = is_relaxed(write) ? COX_RELAXED : COX_DURABLE;
 	write->txn.class = strcmp(write->resource->name, "leases") == 0 ? STORE_CLASS_LEASE
-									 : STORE_CLASS_NORMAL;
+									: STORE_CLASS_NORMAL;
 	write->txn.done = submitted;
 	call->wait = write;
 	if (store_submit(call->server->store, &write->txn, &err) != 0)
@@ -480,11 +481,10 @@ static int validate(struct write *write, struct cox_error *err)
 {
 	struct validation v;
 
-	validation_init(&v, write->call->arena, write->call->server->schema,
-			write->resource->row);
+	validation_init(&v, write->call->arena, write->call->server->schema, write->resource->row);
 	schema_validate(&v, write->object, write->old, write->subresource);
-	return validation_result(
-		&v, value_get_text(value_get(write->object, "metadata"), "name"), err);
+	return validation_result(&v, value_get_text(value_get(write->object, "metadata"), "name"),
+				 err);
 }
 
 /* From `object` as made to a transaction. */
