@@ -277,6 +277,7 @@ static void stop(struct daemon *daemon)
 	server = &api->server;
 	atomic_store(&server->stopping, true);
 	initial_stop(api->initial);
+	kubelets_stop(server->kubelets);
 	serving_stop(api->serving);
 	close_chains(server);
 	apiserver_settle_chains(server);
@@ -289,9 +290,9 @@ static void stop(struct daemon *daemon)
 	apiserver_swap_chains(server, NULL);
 	if (api->store_runs)
 		store_stop(server->store);
+	kubelets_free(server->kubelets);
 	if (server->workers)
 		workers_close(server->workers);
-	kubelets_free(server->kubelets);
 	watch_hub_free(server->watches);
 	store_forms_free(server->forms);
 	collections_free(server);

@@ -24,23 +24,39 @@
 
 enum { REFUSAL_MAX = 16 * 1024 };
 
+struct transfer;
+
+/* `lock` guards all but the config. */
 struct kubelets {
 	const struct apiserver_config *config;
 	pthread_mutex_t lock;
+	pthread_cond_t changed;
 	const struct curl_module *module;
 	void *set; /* the module's connections; made at the first use */
+	struct transfer *transfers;
+	bool stopping;
 };
 
-/* One log on its way. Both ends hold it; the last one cleans up. */
+/*
+ * One log on its way. Whoever may still come back to it holds it: serve(), the
+ * module's sink, the client's stream, and a job that cuts it. The last one
+ * cleans up.
+ */
 struct transfer {
 	atomic_int holders;
 	struct apiserver *server;
 	struct kubelets *kubelets;
-	struct api_call *call; /* until it is answered */
+	struct transfer *next, **link; /* the kubelets' */
+	struct api_call *call;	       /* until it is answered */
 	pthread_mutex_t lock;
 	struct http_stream *stream; /* once the answer has begun */
 	bool stream_closed;
+	/* serve()'s word to those who cut: the module's stream is known, or there is none. */
+	atomic_bool asked;
 	void *curl; /* the module's stream */
+	atomic_bool cut;
+	bool begun; /* ask() has, and so it ends it */
+	bool ended; /* the sink has heard its last */
 	struct cox_buf refusal;
 	int code;
 };
@@ -51,6 +67,7 @@ struct kubelets *kubelets_new(const struct apiserver_config *config)
 
 	kubelets->config = config;
 	pthread_mutex_init(&kubelets->lock, NULL);
+	pthread_cond_init(&kubelets->changed, NULL);
 	return kubelets;
 }
 
@@ -58,8 +75,14 @@ void kubelets_free(struct kubelets *kubelets)
 {
 	if (!kubelets)
 		return;
+	/* Those whose clients are gone are being cut on workers. */
+	pthread_mutex_lock(&kubelets->lock);
+	while (kubelets->transfers)
+		pthread_cond_wait(&kubelets->changed, &kubelets->lock);
+	pthread_mutex_unlock(&kubelets->lock);
 	if (kubelets->set)
 		kubelets->module->close(kubelets->set);
+	pthread_cond_destroy(&kubelets->changed);
 	pthread_mutex_destroy(&kubelets->lock);
 	free(kubelets);
 }
@@ -73,6 +96,8 @@ static int open_set(struct kubelets *kubelets, struct cox_error *err)
 	char why[CURL_WHY_SIZE] = "";
 
 	cox_lock_scope(&kubelets->lock);
+	if (kubelets->stopping)
+		return error_set(err, COX_REASON_SERVICE_UNAVAILABLE, "the server is stopping");
 	if (kubelets->set)
 		return 0;
 	kubelets->module = client_curl_module(err);
@@ -171,6 +196,21 @@ static const char *address_of(const struct apiserver_config *config, const struc
 	return value_get_text(value_get(node, "metadata"), "name");
 }
 
+/* A node says its address itself: it must not become more of the URL than that. */
+static int add_host(struct cox_buf *url, const char *address, struct cox_error *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-._:";
+	bool version6 = strchr(address, ':') != NULL;
+
+	if (!*address || address[strspn(address, allowed)])
+		return error_set(err, COX_REASON_INTERNAL_ERROR,
+				 "the node's address \"%s\" is neither a name nor an IP address",
+				 address);
+	cox_buf_printf(url, "%s%s%s", version6 ? "[" : "", address, version6 ? "]" : "");
+	return 0;
+}
+
 static void add_escaped(struct cox_buf *out, const char *text)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -187,9 +227,8 @@ static void add_escaped(struct cox_buf *out, const char *text)
 static int make_url(struct api_call *call, const struct apiserver_config *config,
 		    struct cox_buf *url, struct cox_error *err)
 {
-	static const char *const passed[] = {"follow",	     "previous",     "sinceSeconds",
-					     "sinceTime",    "timestamps",   "tailLines",
-					     "limitBytes",   "stream"};
+	static const char *const passed[] = {"follow",	   "previous",	"sinceSeconds", "sinceTime",
+					     "timestamps", "tailLines", "limitBytes",	"stream"};
 	const char *name = call->route.name, *node_name, *container;
 	struct value *pod = read_object(call, "pods", call->route.namespace_, name, err);
 	struct value *node;
@@ -207,8 +246,10 @@ static int make_url(struct api_call *call, const struct apiserver_config *config
 	node = read_object(call, "nodes", "", node_name, err);
 	if (!node)
 		return -1;
-	cox_buf_printf(url, "%s://%s:%" PRId64 "/containerLogs/%s/%s/%s",
-		       config->kubelet_https ? "https" : "http", address_of(config, node),
+	cox_buf_str(url, config->kubelet_https ? "https://" : "http://");
+	if (add_host(url, address_of(config, node), err) != 0)
+		return -1;
+	cox_buf_printf(url, ":%" PRId64 "/containerLogs/%s/%s/%s",
 		       value_get_int(value_path(node, "status.daemonEndpoints.kubeletEndpoint"),
 				     "Port", config->kubelet_port),
 		       call->route.namespace_, name, container);
@@ -226,29 +267,102 @@ static int make_url(struct api_call *call, const struct apiserver_config *config
 
 /* Transfers */
 
+static struct transfer *transfer_new(struct api_call *call)
+{
+	struct transfer *transfer = cox_new(struct transfer);
+	struct kubelets *kubelets = call->server->kubelets;
+
+	transfer->kubelets = kubelets;
+	transfer->server = call->server;
+	transfer->call = call;
+	pthread_mutex_init(&transfer->lock, NULL);
+	/* The sink, and serve() until it knows the module's stream. */
+	atomic_init(&transfer->holders, 2);
+	cox_lock_scope(&kubelets->lock);
+	transfer->next = kubelets->transfers;
+	transfer->link = &kubelets->transfers;
+	if (transfer->next)
+		transfer->next->link = &transfer->next;
+	kubelets->transfers = transfer;
+	return transfer;
+}
+
 static void end_transfer(void *context)
 {
 	struct transfer *transfer = context;
+	struct kubelets *kubelets = transfer->kubelets;
 
-	transfer->kubelets->module->stream_close(transfer->curl);
+	if (transfer->curl && !atomic_load(&transfer->cut))
+		kubelets->module->stream_close(transfer->curl);
 	if (transfer->stream)
 		http_stream_release(transfer->stream);
 	cox_buf_free(&transfer->refusal);
 	pthread_mutex_destroy(&transfer->lock);
+	pthread_mutex_lock(&kubelets->lock);
+	*transfer->link = transfer->next;
+	if (transfer->next)
+		transfer->next->link = transfer->link;
+	pthread_cond_broadcast(&kubelets->changed);
+	pthread_mutex_unlock(&kubelets->lock);
 	free(transfer);
+}
+
+static void run_later(struct transfer *transfer, void (*job)(void *context))
+{
+	while (workers_run(transfer->server->workers, WORKERS_IMPORTANT, job, transfer) != 0)
+		sched_yield();
 }
 
 /* The last one to let go hands the end to a worker: it may not be done in a sink. */
 static void let_go(struct transfer *transfer)
 {
-	struct apiserver *server = transfer->server;
-
-	if (atomic_fetch_sub(&transfer->holders, 1) != 1)
-		return;
-	while (workers_run(server->workers, WORKERS_IMPORTANT, end_transfer, transfer) != 0)
-		sched_yield();
+	if (atomic_fetch_sub(&transfer->holders, 1) == 1)
+		run_later(transfer, end_transfer);
 }
 
+static void fail_stopped(struct transfer *transfer)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+	struct api_call *call = transfer->call;
+
+	transfer->call = NULL;
+	error_set(&err, COX_REASON_SERVICE_UNAVAILABLE,
+		  "the log was cut off before the kubelet answered");
+	call_fail(call, &err);
+}
+
+/* Ends a transfer whose client is gone, or when the server stops. Holds it. */
+static void cut(void *context)
+{
+	struct transfer *transfer = context;
+
+	while (!atomic_load(&transfer->asked))
+		sched_yield();
+	if (transfer->curl && !atomic_exchange(&transfer->cut, true)) {
+		transfer->kubelets->module->stream_close(transfer->curl);
+		if (!transfer->ended) {
+			transfer->ended = true;
+			if (transfer->call)
+				fail_stopped(transfer);
+			else
+				http_stream_end(transfer->stream);
+			let_go(transfer); /* for the sink */
+		}
+	}
+	let_go(transfer);
+}
+
+/* The client hung up before there was an answer; called under a lock. */
+static void client_hung_up(void *context)
+{
+	struct transfer *transfer = context;
+
+	atomic_fetch_add(&transfer->holders, 1);
+	if (workers_run(transfer->server->workers, WORKERS_IMPORTANT, cut, transfer) != 0)
+		atomic_fetch_sub(&transfer->holders, 1);
+}
+
+/* The client's stream has ended; what it held goes to the job that cuts. */
 static void client_gone(struct http_stream *stream, void *context, bool complete)
 {
 	struct transfer *transfer = context;
@@ -258,7 +372,7 @@ static void client_gone(struct http_stream *stream, void *context, bool complete
 	pthread_mutex_lock(&transfer->lock);
 	transfer->stream_closed = true;
 	pthread_mutex_unlock(&transfer->lock);
-	let_go(transfer);
+	run_later(transfer, cut);
 }
 
 static void begin_stream(struct transfer *transfer)
@@ -318,6 +432,7 @@ static void log_end(void *to, int code, const char *why)
 {
 	struct transfer *transfer = to;
 
+	transfer->ended = true;
 	if (transfer->stream) {
 		http_stream_end(transfer->stream);
 	} else if (code == 200) {
@@ -331,42 +446,83 @@ static void log_end(void *to, int code, const char *why)
 	let_go(transfer);
 }
 
-static void serve(struct api_call *call)
+static void ask(struct api_call *call)
 {
-	struct kubelets *kubelets = call->server->kubelets;
+	struct transfer *transfer = call->job;
+	struct kubelets *kubelets = transfer->kubelets;
 	cox_autoerror err = COX_ERROR_INIT;
 	cox_autobuf url = COX_BUF_INIT;
 	static const char *const headers[] = {"Accept: text/plain, */*", NULL};
 	struct curl_request request = {.method = "GET", .headers = headers};
+	struct curl_sink sink = {.data = log_data, .end = log_end, .to = transfer};
 	char why[CURL_WHY_SIZE] = "";
-	struct transfer *transfer;
-	struct curl_sink sink = {.data = log_data, .end = log_end};
 
-	if (open_set(kubelets, &err) != 0 || make_url(call, kubelets->config, &url, &err) != 0) {
-		call_fail(call, &err);
-		return;
+	transfer->begun = true;
+	if (open_set(kubelets, &err) == 0 && make_url(call, kubelets->config, &url, &err) == 0) {
+		request.url = url.data;
+		transfer->curl = kubelets->module->stream_open(kubelets->set, &request, &sink, why);
+		if (!transfer->curl)
+			error_set(&err, COX_REASON_INTERNAL_ERROR, "ask the kubelet: %s", why);
 	}
-	transfer = cox_new(struct transfer);
-	transfer->kubelets = kubelets;
-	transfer->server = call->server;
-	transfer->call = call;
-	pthread_mutex_init(&transfer->lock, NULL);
-	/* The sink, and this function until it knows the module's stream. */
-	atomic_init(&transfer->holders, 2);
-	request.url = url.data;
-	sink.to = transfer;
-	transfer->curl = kubelets->module->stream_open(kubelets->set, &request, &sink, why);
 	if (!transfer->curl) {
-		error_set(&err, COX_REASON_INTERNAL_ERROR, "ask the kubelet: %s", why);
+		transfer->call = NULL;
 		call_fail(call, &err);
-		pthread_mutex_destroy(&transfer->lock);
-		free(transfer);
-		return;
+		let_go(transfer); /* for the sink, which there never was */
 	}
+	atomic_store(&transfer->asked, true);
+	let_go(transfer);
+}
+
+/* The call ended before anybody could ask: there was no worker for it. */
+static void give_up(void *context)
+{
+	struct transfer *transfer = context;
+
+	if (transfer->begun)
+		return;
+	transfer->call = NULL;
+	atomic_store(&transfer->asked, true);
+	let_go(transfer);
 	let_go(transfer);
 }
 
 void podlog_serve(struct api_call *call)
 {
-	call_work(call, serve);
+	cox_autoerror err = COX_ERROR_INIT;
+	struct transfer *transfer;
+
+	if (call->local) {
+		error_set(&err, COX_REASON_METHOD_NOT_ALLOWED,
+			  "logs are for clients outside of the server's process");
+		call_fail(call, &err);
+		return;
+	}
+	transfer = transfer_new(call);
+	call->job = transfer;
+	call_on_end(call, give_up, transfer);
+	if (call->deferred) {
+		ask(call);
+		return;
+	}
+	call->deferred = true;
+	http_defer(call->request, client_hung_up, transfer);
+	call_resume(call, ask);
+}
+
+void kubelets_stop(struct kubelets *kubelets)
+{
+	if (!kubelets)
+		return;
+	cox_lock_scope(&kubelets->lock);
+	kubelets->stopping = true;
+	for (struct transfer *at = kubelets->transfers; at; at = at->next) {
+		int holders = atomic_load(&at->holders);
+
+		/* One that nobody holds is on its way out. */
+		while (holders &&
+		       !atomic_compare_exchange_weak(&at->holders, &holders, holders + 1))
+			;
+		if (holders)
+			run_later(at, cut);
+	}
 }

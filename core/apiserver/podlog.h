@@ -14,7 +14,10 @@ struct kubelets;
 
 /* How kubelets are reached. The config outlives it; nothing is opened yet. */
 struct kubelets *kubelets_new(const struct apiserver_config *config);
-void kubelets_free(struct kubelets *kubelets); /* NULL is fine; no call is under way */
+/* Ends the logs under way, and refuses more: they could last for ever. Before the ports close. */
+void kubelets_stop(struct kubelets *kubelets);
+/* Before the workers are closed; no call is under way. */
+void kubelets_free(struct kubelets *kubelets); /* NULL is fine */
 
 void podlog_serve(struct api_call *call);
 
