@@ -125,6 +125,9 @@ static bool verb_allowed(const struct api_call *call)
 /* Objects are made in their collection, and changed under their name. */
 static bool method_fits(const struct api_call *call)
 {
+	/* /watch/… only watches. */
+	if (call->route.watch_prefix && call->verb != VERB_WATCH)
+		return false;
 	if (*call->route.subresource)
 		return true;
 	switch (call->verb) {
@@ -158,7 +161,9 @@ void dispatch_resource(struct api_call *call)
 	if (*call->route.subresource) {
 		call->subresource = schema_subresource_get(schema, call->resource->row,
 							   call->route.subresource);
-		if (!call->subresource) {
+		/* Only proxies have paths below them. */
+		if (!call->subresource ||
+		    (call->route.rest_count && strcmp(call->route.subresource, "proxy") != 0)) {
 			fail_not_found(call);
 			return;
 		}

@@ -96,11 +96,15 @@ static bool is_excluded(const struct api_call *call, const char *name)
 static void serve_health(struct api_call *call)
 {
 	const char *kind = call->request->segments[0];
-	const char *only =
-		call->request->segment_count > 1 ? call->request->segments[1] : NULL;
+	const char *only = NULL;
 	bool ready = strcmp(kind, "readyz") == 0, failed = false, any = false;
 	cox_autobuf out = COX_BUF_INIT;
 
+	if (call->request->segment_count == 2)
+		only = call->request->segments[1];
+	else if (call->request->segment_count > 2)
+		only = arena_printf(call->arena, "%s/%s", call->request->segments[1],
+				    call->request->segments[2]);
 	for (size_t i = 0; i < CHECK_COUNT; i++) {
 		cox_autoerror err = COX_ERROR_INIT;
 

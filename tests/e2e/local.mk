@@ -5,6 +5,7 @@ E2E_TESTS = %D%/wire.bats %D%/watch.bats %D%/hostile.bats %D%/consistency.bats \
 	%D%/objects.bats %D%/secure.bats %D%/durable.bats %D%/start.bats %D%/cascade.bats
 E2E_TESTS += %D%/kubelet.bats
 E2E_TESTS += %D%/proxy.bats
+E2E_TESTS += %D%/ends.bats
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/kubectl.sh \
 	tests/lib/rows.sh
