@@ -377,6 +377,12 @@ void table_free(struct table *table)
 	pthread_mutex_unlock(&table->mutex);
 	if (table->started)
 		pthread_join(table->thread, NULL);
+	if (table->services)
+		lister_close(table->services);
+	if (table->endpoints)
+		lister_close(table->endpoints);
+	if (table->slices)
+		lister_close(table->slices);
 	if (table->informers)
 		informers_free(table->informers);
 	cox_map_free(&table->marked);
