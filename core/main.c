@@ -70,6 +70,11 @@ static const struct composition control_plane = {
 	.confine = confine_control_plane,
 };
 
+static const struct personality *const node_parts[] = {
+	&kubelet_personality,
+	&proxy_personality,
+};
+
 static const struct composition up = {
 	.personality = {.name = "up",
 			.description = "a whole cluster on this machine",
@@ -80,6 +85,8 @@ static const struct composition up = {
 			.start = up_start,
 			.reload = compose_reload,
 			.stop = up_stop},
+	.parts = node_parts,
+	.part_count = sizeof(node_parts) / sizeof(node_parts[0]),
 };
 
 static const struct personality *const personalities[] = {
