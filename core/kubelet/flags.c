@@ -93,6 +93,8 @@ const struct flag kubelet_flags[] = {
 	      "Image that holds a pod's namespaces, for runtimes that need one"),
 	ENTRY(STRING, "root-dir", root_dir, "/var/lib/kubelet",
 	      "Directory of pods and their volumes"),
+	ENTRY(LIST, "import-images", import_images, NULL,
+	      "Archives of images to take in at the start, as docker save or an OCI layout"),
 	ENTRY(STRING, "pod-logs-dir", pod_logs_dir, "/var/log/pods",
 	      "Directory of the logs of pods"),
 	ENTRY(STRING, "network-plugin", network_plugin, "bridge", "Network plugin"),

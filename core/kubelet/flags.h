@@ -62,6 +62,7 @@ struct kubelet_config {
 	const char *pod_infra_container_image;
 	const char *root_dir;
 	const char *pod_logs_dir;
+	struct flag_list import_images;
 	const char *network_plugin;
 	const char *network_plugin_dir;
 	const char *cni_conf_dir;

@@ -15,6 +15,9 @@
 #include "kubelet/volumes.h"
 
 #include <coxswain/kit/alloc.h>
+#include <coxswain/kit/cleanup.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -102,6 +105,41 @@ static int start_plugins(struct kubelet_daemon *self, struct cox_error *err)
 	return 0;
 }
 
+static int tell_imported(const struct cox_image_sink *sink, const struct cox_image *image)
+{
+	(void)sink;
+	log_info("Imported image %s (%s)", image->tags.count ? image->tags.items[0] : "<none>",
+		 image->id);
+	return 0;
+}
+
+/* So that a node without a registry has the images that its pods name. */
+static int import_images(struct kubelet_daemon *self, struct cox_error *err)
+{
+	const struct cox_image_sink sink = {.struct_size = sizeof(sink), .image = tell_imported};
+	const struct cox_runtime_ops *ops = host_ops(self->runtime);
+	const struct cox_call call = {.struct_size = sizeof(call)};
+
+	for (size_t i = 0; i < self->config->import_images.count; i++) {
+		const char *path = self->config->import_images.items[i];
+		cox_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+		int status;
+
+		if (fd < 0)
+			return error_errno(err, errno, "--import-images: open %s", path);
+		{
+			host_call_scope(self->runtime);
+			status = ops->image_import(host_self(self->runtime), &call, fd, NULL, &sink,
+						   err);
+		}
+		if (status != 0) {
+			host_op_failed(self->runtime, "image_import", err);
+			return error_wrap(err, "--import-images: %s", path);
+		}
+	}
+	return 0;
+}
+
 static int connect_client(struct daemon *daemon, struct cox_error *err)
 {
 	struct kubelet_daemon *self = daemon->state;
@@ -134,7 +172,7 @@ static int start(struct daemon *daemon, struct cox_error *err)
 
 	self->name = node_make_name(self->config, err);
 	if (!self->name || volumes_make_directory(self->config->root_dir, 0750, err) ||
-	    start_plugins(self, err) || connect_client(daemon, err))
+	    start_plugins(self, err) || import_images(self, err) || connect_client(daemon, err))
 		return -1;
 	parts.node_name = self->name;
 	parts.client = self->client;
