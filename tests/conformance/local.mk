@@ -7,3 +7,4 @@ include tests/conformance/network/local.mk
 include tests/conformance/authenticator/local.mk
 include tests/conformance/admission/local.mk
 include tests/conformance/scheduler/local.mk
+include tests/conformance/proxy/local.mk
