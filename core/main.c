@@ -81,6 +81,7 @@ static const struct composition up = {
 			.flags = compose_flags,
 			.flag_count = &compose_flag_count,
 			.config_size = sizeof(struct compose_config),
+			.umask = 022,
 			.prepare = compose_prepare,
 			.start = up_start,
 			.reload = compose_reload,

@@ -123,7 +123,7 @@ static void set_up_process(const struct daemon *daemon)
 {
 	struct rlimit files;
 
-	umask(077);
+	umask(daemon->personality->umask ? daemon->personality->umask : 077);
 	/* Keys live in this memory: no core file, no ptrace by others. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

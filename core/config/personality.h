@@ -34,6 +34,8 @@ struct personality {
 	const struct flag *flags;
 	const size_t *flag_count; /* beside the flags, which only their file can count */
 	size_t config_size;
+	/* 0: 077. Others read what a node makes for their containers: 022. */
+	unsigned umask;
 
 	/*
 	 * The files of a unit: DIR/config and DIR/<env_file>, and the keys that

@@ -214,6 +214,7 @@ const struct personality kubelet_personality = {
 	.flags = kubelet_flags,
 	.flag_count = &kubelet_flag_count,
 	.config_size = sizeof(struct kubelet_config),
+	.umask = 022,
 	.env_file = KUBELET_ENV_FILE,
 	.env_keys = kubelet_env_keys,
 	.check = check,
