@@ -165,6 +165,12 @@ static struct affinity *remember(struct balance *balance, const struct address *
 	return affinity;
 }
 
+/* Loops look at the clock at different moments: one may be a little behind another. */
+static uint64_t since(uint64_t then, uint64_t now)
+{
+	return now > then ? now - then : 0;
+}
+
 bool balance_pick(struct balance *balance, const struct address *client, uint64_t now, bool again,
 		  struct address *endpoint)
 {
@@ -177,7 +183,8 @@ bool balance_pick(struct balance *balance, const struct address *client, uint64_
 		bool known;
 
 		affinity = remember(balance, client);
-		known = affinity->endpoint.size && now - affinity->used < balance->idle && !again;
+		known = affinity->endpoint.size && since(affinity->used, now) < balance->idle &&
+			!again;
 		affinity->used = now;
 		TAILQ_REMOVE(&balance->by_use, affinity, link);
 		TAILQ_INSERT_TAIL(&balance->by_use, affinity, link);
@@ -202,7 +209,7 @@ bool balance_has(struct balance *balance, const struct address *endpoint)
 bool balance_may_complain(struct balance *balance, uint64_t now)
 {
 	cox_lock_scope(&balance->mutex);
-	if (balance->complained && now - balance->complained < SECOND)
+	if (balance->complained && since(balance->complained, now) < SECOND)
 		return false;
 	balance->complained = now;
 	return true;
