@@ -2,9 +2,12 @@
 # make bench: builds and runs every benchmark; their lines are for reading.
 
 BENCHES =
+SCRIPTED_BENCHES = tests/bench/apiserver.sh
+EXTRA_DIST += $(SCRIPTED_BENCHES)
 EXTRA_PROGRAMS =
-bench: $(BENCHES)
+bench: $(BENCHES) tests/bench/watchers
 	@for one in $(BENCHES); do ./$$one || exit 1; done
+	@for one in $(SCRIPTED_BENCHES); do builddir=$(abs_top_builddir) $(srcdir)/$$one || exit 1; done
 .PHONY: bench
 
 BENCHES += tests/bench/json
@@ -40,3 +43,7 @@ tests_bench_scheduler_SOURCES = %D%/scheduler.c %D%/pod.h
 tests_bench_scheduler_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_bench_scheduler_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 EXTRA_tests_bench_scheduler_DEPENDENCIES = $(pluginexec_LTLIBRARIES)
+
+# A client for tests/bench/apiserver.sh.
+EXTRA_PROGRAMS += tests/bench/watchers
+tests_bench_watchers_SOURCES = %D%/watchers.c

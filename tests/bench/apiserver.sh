@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The API server with real clients on this machine: each line is a figure, its
+# bar of the design and, where there is one, what the machine itself can do.
+set -euo pipefail
+
+: "${builddir:=$PWD}"
+program=$builddir/core/coxswain
+seconds=${BENCH_SECONDS:-10}
+command -v wrk >/dev/null || {
+	echo "apiserver: wrk is not installed, nothing measured"
+	exit 0
+}
+dir=$(mktemp -d /tmp/coxswain-bench.XXXXXX)
+pid=
+trap '[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || :; rm -rf "$dir"' EXIT
+
+free_port() {
+	local port
+	while port=$((RANDOM % 20000 + 11000)); (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+	echo "$port"
+}
+
+# milliseconds since an event long ago
+now() {
+	date +%s%3N
+}
+
+start() {
+	local begin
+	port=$(free_port)
+	secure_port=$(free_port)
+	begin=$(now)
+	"$program" kube-apiserver --plugin-dir="$builddir/plugins/.libs" --storage-backend="$1" \
+		--service-cluster-ip-range=10.254.0.0/16 --insecure-port="$port" \
+		--secure-port="$secure_port" --cert-dir="$dir/certs" --data-dir="$dir/data" \
+		--token-auth-file="$dir/tokens" --admission-control= 2>>"$dir/log" &
+	pid=$!
+	until curl -sf -o /dev/null "http://127.0.0.1:$port/readyz"; do
+		kill -0 "$pid" 2>/dev/null || {
+			cat "$dir/log" >&2
+			exit 1
+		}
+		sleep 0.01
+	done
+	ready=$(($(now) - begin))
+}
+
+stop() {
+	kill "$pid"
+	wait "$pid" || :
+	pid=
+}
+
+memory() {
+	awk '/^Rss:/ { rss = $2 } /^Private_Dirty:/ { dirty = $2 }
+		END { printf "%.1f / %.1f MB", dirty / 1024, rss / 1024 }' "/proc/$pid/smaps_rollup"
+}
+
+# A pod of everyday size: labels, a volume, probes and what three managers own.
+cat >"$dir/pod.lua" <<'END'
+local thread_count = 0
+function setup(thread)
+	thread:set("id", thread_count)
+	thread_count = thread_count + 1
+end
+local owned = '"f:spec":{"f:containers":{"k:{\\"name\\":\\"c\\"}":{".":{},"f:image":{},"f:name":{},"f:resources":{}}}},'
+local function manager(name)
+	return '{"manager":"' .. name .. '","operation":"Update","apiVersion":"v1","time":"2026-01-01T00:00:00Z","fieldsType":"FieldsV1","fieldsV1":{' ..
+		owned .. '"f:metadata":{"f:labels":{".":{},"f:app":{},"f:tier":{}}}}}'
+end
+local managers = manager("kubectl") .. "," .. manager("controller") .. "," .. manager("kubelet")
+local count = 0
+function request()
+	count = count + 1
+	local body = '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"pod-' .. run .. "-" .. id .. "-" .. count ..
+		'","labels":{"app":"bench","tier":"backend"},"managedFields":[' .. managers .. ']},' ..
+		'"spec":{"containers":[{"name":"c","image":"registry.example/team/image:1.2.3","ports":[{"containerPort":8080}],' ..
+		'"env":[{"name":"A","value":"b"},{"name":"C","value":"d"}],"volumeMounts":[{"name":"data","mountPath":"/data"}],' ..
+		'"readinessProbe":{"httpGet":{"path":"/ready","port":8080}}}],"volumes":[{"name":"data","emptyDir":{}}]}}'
+	return wrk.format("POST", "/api/v1/namespaces/default/pods", {["Content-Type"] = "application/json"}, body)
+end
+function init(args) run = args[1] end
+function done(summary, latency)
+	io.write(string.format("figures %d %d %d %.2f %.2f %.2f\n", summary.requests / summary.duration * 1e6,
+		summary.errors.status, summary.errors.timeout, latency:percentile(99) / 1000,
+		latency:percentile(99.9) / 1000, latency.max / 1000))
+end
+END
+
+rate() {
+	wrk "$@" 2>&1 | awk '/^Requests\/sec:/ { printf "%.1f k/s", $2 / 1000 } /Non-2xx/ { printf " (%s)", $0 }'
+}
+
+creates() {
+	wrk -t2 -c64 -d"${seconds}s" -s "$dir/pod.lua" "http://127.0.0.1:$port" -- "$1" |
+		awk '/^figures/ { printf "%.1f k/s, p99 %s ms, p99.9 %s ms, longest %s ms, %d refused", $2 / 1000, $5, $6, $7, $3 + $4 }'
+}
+
+printf 'bench,bench,1\n' >"$dir/tokens"
+pods=/api/v1/namespaces/default/pods
+
+start memory
+stop
+start memory # with keys made
+echo "start to /readyz: $ready ms (bar for the whole cluster: 300 ms)"
+sleep 2
+echo "memory after start, private dirty / RSS: $(memory) (bar 6 / 16 MB)"
+curl -sf -o /dev/null -X POST -H 'Content-Type: application/json' "http://127.0.0.1:$port$pods" \
+	-d '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"one","labels":{"app":"a"}},"spec":{"containers":[{"name":"c","image":"i"}]}}'
+echo "GET one pod, 32 connections, plain: $(rate -t2 -c32 -d"${seconds}s" "http://127.0.0.1:$port$pods/one") (bar 50 k/s; the HTTP library alone 86-114)"
+echo "GET one pod, 32 connections, TLS and a token: $(rate -t2 -c32 -d"${seconds}s" -H 'Authorization: Bearer bench' "https://127.0.0.1:$secure_port$pods/one") (bar 30 k/s; the HTTP library alone 48)"
+if [ -x "$builddir/tests/bench/watchers" ]; then
+	before=$(awk '/^Private_Dirty:/ { print $2 }' "/proc/$pid/smaps_rollup")
+	echo "one object changed, deliveries to 5,000 watches, plain: $("$builddir/tests/bench/watchers" "$port" 5000 20) (bar 80 k/s)"
+	after=$(awk '/^Private_Dirty:/ { print $2 }' "/proc/$pid/smaps_rollup")
+	echo "memory that 5,000 watches leave behind: $(((after - before) / 1024)) MB"
+fi
+echo "create pod, memory, 64 connections: $(creates m)"
+
+count=$(curl -sf "http://127.0.0.1:$port$pods?limit=1" | sed 's/.*"remainingItemCount":\([0-9]*\).*/\1/')
+echo "pods there now: $((count + 1)), memory $(memory)"
+list=$(curl -s -o /dev/null -w '%{size_download} %{time_total}' "http://127.0.0.1:$port$pods?limit=10000")
+echo "LIST 10,000 pods, plain: $(awk '{ printf "%.0f MB in %.3f s = %.0f MB/s", $1 / 1e6, $2, $1 / 1e6 / $2 }' <<<"$list") (bar 1 GB/s)"
+list=$(curl -sk -H 'Authorization: Bearer bench' -o /dev/null -w '%{size_download} %{time_total}' "https://127.0.0.1:$secure_port$pods?limit=10000")
+echo "LIST 10,000 pods, TLS: $(awk '{ printf "%.0f MB in %.3f s = %.0f MB/s", $1 / 1e6, $2, $1 / 1e6 / $2 }' <<<"$list") (bar 400 MB/s)"
+stop
+
+start leveldb
+echo "create pod, durable, 64 connections: $(creates d) (bar 6 k/s, p99 50 ms, p99.9 200 ms)"
+echo "memory after that, private dirty / RSS: $(memory)"
+stop
+echo "synced writes of 4 KB, one after the other: $(dd if=/dev/zero of="$dir/synced" bs=4k count=500 oflag=dsync 2>&1 | awk -F, '/copied/ { split($(NF - 1), t, " "); printf "%.1f k/s", 0.5 / t[1] }') (the disk's limit without groups)"
