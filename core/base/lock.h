@@ -29,6 +29,9 @@
  * time, held across the pull), admit_lock, prober.lock, and kubelet.lock, under
  * which only the queues' and the jobs' locks are taken.
  *
+ * The proxy's own: table.mutex, the marks of changed services; taken from the
+ * informers' callbacks, and nothing is taken under it.
+ *
  * 1 and 2 are never taken twice by one thread for the same plugin: host_enter
  * ends the process rather than wait for itself.
  */
