@@ -146,6 +146,10 @@ void pods_changed(void *context, const struct cox_object *old, const struct cox_
 	if (is_mirror(any))
 		return;
 	cox_lock_scope(&kubelet->lock);
+	/* What comes to replace the pods that end here is for the next kubelet. */
+	if (now && kubelet->emptying &&
+	    !cox_map_has(&kubelet->pods, object_uid(now), strlen(object_uid(now))))
+		return;
 	if (now) {
 		pod = make(kubelet, object_uid(now), object_namespace(now), object_name(now));
 		object_release(pod->object);
