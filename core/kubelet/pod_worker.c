@@ -75,6 +75,22 @@ static bool stop_containers(struct kubelet *kubelet, struct pod *pod,
 	return all;
 }
 
+static int remove_sandboxes(struct kubelet *kubelet, const struct view *view,
+			    struct cox_error *err)
+{
+	for (size_t i = 0; i < view->sandboxes.count; i++)
+		if (runtime_call(kubelet, 60 * CLOCK_SECOND, sandbox_remove,
+				 view->sandboxes.items[i].id, err))
+			return host_op_failed(kubelet->parts.runtime, "sandbox_remove", err);
+	return 0;
+}
+
+static bool is_emptying(struct kubelet *kubelet)
+{
+	cox_lock_scope(&kubelet->lock);
+	return kubelet->emptying;
+}
+
 static int clean(struct kubelet *kubelet, struct pod *pod, const struct view *view,
 		 struct cox_error *err)
 {
@@ -82,17 +98,18 @@ static int clean(struct kubelet *kubelet, struct pod *pod, const struct view *vi
 		if (view->sandboxes.items[i].state == COX_SANDBOX_READY &&
 		    sandbox_stop(kubelet, pod, &view->sandboxes.items[i], err))
 			return -1;
-	return volumes_tear_down(kubelet, pod->uid, err);
+	if (volumes_tear_down(kubelet, pod->uid, err))
+		return -1;
+	/* A node that empties itself leaves no mount behind either. */
+	return is_emptying(kubelet) ? remove_sandboxes(kubelet, view, err) : 0;
 }
 
 /* Nothing of it is wanted: the runtime forgets it, then so do we. */
 static int forget(struct kubelet *kubelet, struct pod *pod, const struct view *view,
 		  struct cox_error *err)
 {
-	for (size_t i = 0; i < view->sandboxes.count; i++)
-		if (runtime_call(kubelet, 60 * CLOCK_SECOND, sandbox_remove,
-				 view->sandboxes.items[i].id, err))
-			return host_op_failed(kubelet->parts.runtime, "sandbox_remove", err);
+	if (remove_sandboxes(kubelet, view, err))
+		return -1;
 	prober_forget(kubelet->prober, pod->uid);
 	pods_forget(kubelet, pod);
 	log_verbose(2, "pod %s/%s (%s) is gone", pod->namespace, pod->name, pod->uid);
