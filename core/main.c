@@ -17,6 +17,9 @@
 #include "scheduler/manager.h"
 #include "up.h"
 
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static struct client_local server_of(const struct daemon *part)
@@ -44,6 +47,9 @@ static int confine_control_plane(const struct daemon *const *parts, struct cox_e
 			 confine_to_user(user, group, err) != 0)
 			return -1;
 	}
+	/* After the change of user, which would forget it. */
+	if (getenv(UP_ENVIRONMENT) && prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
+		log_warning("The control plane may outlive the process that started it");
 	return confine_calls(err);
 }
 

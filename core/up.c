@@ -61,7 +61,7 @@ static int spawn_control_plane(const char *socket_name, int *process, struct cox
 	struct cox_buf words[3] = {COX_BUF_INIT, COX_BUF_INIT, COX_BUF_INIT};
 	const char *argv[6] = {"coxswain", "control-plane"};
 	cox_autobuf notify = COX_BUF_INIT;
-	const char *env[3] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+	const char *env[4] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", UP_ENVIRONMENT "=1"};
 	const struct cox_spawn_fd fds[] = {{1, 1}, {2, 2}};
 	char program[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -84,7 +84,7 @@ static int spawn_control_plane(const char *socket_name, int *process, struct cox
 			argv[count++] = words[i].data;
 	}
 	cox_buf_printf(&notify, "NOTIFY_SOCKET=@%s", socket_name);
-	env[1] = notify.data;
+	env[2] = notify.data;
 	status = spawn_process(&what, process, NULL, err);
 	for (size_t i = 0; i < 3; i++)
 		cox_buf_free(&words[i]);

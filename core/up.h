@@ -9,6 +9,9 @@
 
 #include "compose.h"
 
+/* Set for the control plane's process: it does not outlive the one that started it. */
+#define UP_ENVIRONMENT "COXSWAIN_UP"
+
 /* Like those of compose.h; they begin with the process of the control plane. */
 int up_start(struct daemon *daemon, struct cox_error *err);
 void up_stop(struct daemon *daemon);
