@@ -128,7 +128,8 @@ static void end_pod(struct kubelet *kubelet, struct pod *pod, const struct cox_o
 		return;
 	}
 	pod->terminated = true;
-	if (object && !is_over(object))
+	/* Once an emptied node has removed them, nobody knows how containers ended. */
+	if (object && !is_over(object) && !(pod->cleaned && is_emptying(kubelet)))
 		report_status(kubelet, pod, pod_status_make(kubelet, pod, object, view));
 	if (!pod->cleaned && clean(kubelet, pod, view, &err)) {
 		log_error("end pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));

@@ -594,6 +594,16 @@ static void count_request(struct fake_server *server, enum client_verb verb, con
 	cox_vec_push(&server->counters, counter);
 }
 
+/* A write that lost to another one is tried again: it says nothing of what was wanted. */
+static void uncount_request(struct fake_server *server, enum client_verb verb,
+			    const char *resource)
+{
+	for (size_t i = 0; i < server->counters.count; i++)
+		if (server->counters.items[i].verb == verb &&
+		    !strcmp(server->counters.items[i].resource, resource))
+			server->counters.items[i].count--;
+}
+
 static struct failure *failure_for(struct fake_server *server, const struct client_request *request)
 {
 	for (size_t i = 0; i < server->failures.count; i++) {
@@ -638,6 +648,8 @@ static int fake_call(void *self, const struct client_identity *who,
 	if (failure)
 		return answer_status(answer, failure->code, failure->reason, failure->message);
 	serve(server, request, answer);
+	if (answer->code == 409 && request->verb == CLIENT_UPDATE)
+		uncount_request(server, request->verb, request->resource);
 	wake_all(server);
 	return 0;
 }
