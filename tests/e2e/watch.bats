@@ -166,7 +166,10 @@ DELETED Table 0 rowed" \
 	local before
 	before=$(watches)
 	watch "$maps?watch=true"
-	same $((before + 1)) "$(watches)"
+	one_more() {
+		[ "$(watches)" -eq $((before + 1)) ]
+	}
+	retry 3 one_more
 	kill -KILL "$watcher"
 	wait "$watcher" 2>/dev/null || :
 	watcher=

@@ -648,7 +648,8 @@ static int fake_call(void *self, const struct client_identity *who,
 	if (failure)
 		return answer_status(answer, failure->code, failure->reason, failure->message);
 	serve(server, request, answer);
-	if (answer->code == 409 && request->verb == CLIENT_UPDATE)
+	if (answer->code == 409 &&
+	    (request->verb == CLIENT_UPDATE || request->verb == CLIENT_CREATE))
 		uncount_request(server, request->verb, request->resource);
 	wake_all(server);
 	return 0;

@@ -48,7 +48,7 @@ void fake_compact(struct fake_server *server);
 /* While stopped, watches hear nothing. */
 void fake_hold_watches(struct fake_server *server, bool hold);
 
-/* How many requests of this verb and resource came; updates that lost a race apart. */
+/* How many requests of this verb and resource came; writes that lost a race apart. */
 unsigned fake_requests(struct fake_server *server, enum client_verb verb, const char *resource);
 
 #endif
