@@ -423,6 +423,13 @@ static void test_admission(void **state)
 	end();
 }
 
+/* It has seen what there is, and keeps a record of `count` pods. */
+static bool has_synced_pods(size_t count)
+{
+	cox_lock_scope(&at.kubelet->lock);
+	return at.kubelet->synced && at.kubelet->pods.count == count;
+}
+
 /* A kubelet that comes back finds its containers, and ends what is not wanted. */
 static void test_recovery(void **state)
 {
@@ -444,13 +451,12 @@ static void test_recovery(void **state)
 					"status.containerStatuses[0].containerID")));
 	fake_remove(at.server, "pods", "n", "orphan");
 	start_kubelet();
-	eventually(at.kubelet->synced);
-	eventually(at.kubelet->pods.count == 1);
+	eventually(has_synced_pods(1));
 	assert_true(pod_has("kept", "status.containerStatuses[0].containerID", id));
 	stop_kubelet();
 	at.config.stop_pods_on_exit = true;
 	start_kubelet();
-	eventually(at.kubelet->synced && at.kubelet->pods.count == 1);
+	eventually(has_synced_pods(1));
 	stop_kubelet();
 	assert_true(pod_has("kept", "status.phase", "Failed"));
 	assert_true(
@@ -513,7 +519,7 @@ static void test_volumes(void **state)
 	assert_string_equal(
 		volume_text("vol", "volumes/kubernetes.io~projected/p/deep/color", text), "red");
 	fake_remove(at.server, "pods", "n", "vol");
-	eventually(at.kubelet->pods.count == 0);
+	eventually(has_synced_pods(0));
 	end();
 }
 
