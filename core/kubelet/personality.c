@@ -39,6 +39,21 @@ struct kubelet_daemon {
 	struct kubelet_server *server;
 };
 
+/* Empty, or such that nothing outside of the hierarchy can be meant. */
+static bool is_cgroup_path(const char *path)
+{
+	if (*path && *path != '/')
+		return false;
+	while (*path) {
+		size_t length = strcspn(++path, "/");
+
+		if ((length == 1 && path[0] == '.') || (length == 2 && strncmp(path, "..", 2) == 0))
+			return false;
+		path += length;
+	}
+	return true;
+}
+
 static int check(struct daemon *daemon, struct cox_error *err)
 {
 	const struct kubelet_config *config = daemon->config;
@@ -48,6 +63,10 @@ static int check(struct daemon *daemon, struct cox_error *err)
 		return error_set(err, COX_REASON_INVALID,
 				 "this kubelet runs the pods of an API server only: leave out "
 				 "--config, --pod-manifest-path, --manifest-url and --runonce");
+	if (config->cgroup_root && !is_cgroup_path(config->cgroup_root))
+		return error_set(err, COX_REASON_INVALID,
+				 "--cgroup-root: \"%s\" must be absolute, without \".\" and \"..\"",
+				 config->cgroup_root);
 	if (config->image_gc_low_threshold > config->image_gc_high_threshold)
 		return error_set(err, COX_REASON_INVALID,
 				 "--image-gc-low-threshold must not be above "

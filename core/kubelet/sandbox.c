@@ -133,6 +133,17 @@ static struct cox_pairs sysctls_of(struct arena *arena, const struct value *list
 	return (struct cox_pairs){pairs, count};
 }
 
+/* One group for each pod, below the root that the flag names; "": the runtime's choice. */
+static const char *cgroup_of(struct kubelet *kubelet, const struct pod *pod, struct arena *arena)
+{
+	const char *root = kubelet->config->cgroup_root;
+	size_t length = root ? strlen(root) : 0;
+
+	while (length && root[length - 1] == '/')
+		length--;
+	return length ? arena_printf(arena, "%.*s/pod%s", (int)length, root, pod->uid) : "";
+}
+
 static int run(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
 	       uint32_t attempt, struct arena *arena, char *id, struct cox_error *err)
 {
@@ -150,7 +161,7 @@ static int run(struct kubelet *kubelet, struct pod *pod, const struct cox_object
 				      : arena_strndup(arena, pod->name, strnlen(pod->name, 63)),
 		.log_directory = arena_printf(arena, "%s/%s_%s_%s", kubelet->config->pod_logs_dir,
 					      pod->namespace, pod->name, pod->uid),
-		.cgroup_parent = "",
+		.cgroup_parent = cgroup_of(kubelet, pod, arena),
 		.runtime_handler = "",
 		.labels = copy_map(arena, value_path(root, "metadata.labels"), labels, 3),
 		.annotations = copy_map(arena, value_path(root, "metadata.annotations"), NULL, 0),
