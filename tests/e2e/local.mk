@@ -7,7 +7,7 @@ E2E_TESTS += %D%/kubelet.bats
 E2E_TESTS += %D%/proxy.bats
 E2E_TESTS += %D%/ends.bats
 TESTS += $(E2E_TESTS)
-EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/kubectl.sh \
+EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/cluster.bash tests/lib/kubectl.sh \
 	tests/lib/rows.sh
 
 # Says back what it hears, for the test of kube-proxy.

@@ -111,19 +111,22 @@ log_is_clean() {
 	fi
 }
 
-# stop_daemon NAME: politely; it must end by itself, cleanly and with status 0.
+# stop_daemon NAME: politely; it must end by itself, cleanly and with status 0,
+# within $stop_seconds. NAME.parent is the process of ours that waits for it, if
+# the daemon itself is not ours.
 stop_daemon() {
-	local pid status=0
+	local pid parent status=0
 	[ -e "$dir/$1.pid" ] || return 0
 	pid=$(daemon_pid "$1")
+	parent=$(cat "$dir/$1.parent" 2>/dev/null) || parent=$pid
 	kill -TERM "$pid" 2>/dev/null || :
-	if ! retry 15 has_ended "$1"; then
+	if ! retry "${stop_seconds:-15}" has_ended "$1"; then
 		kill -KILL "$pid" 2>/dev/null || :
-		rm -f "$dir/$1.pid"
+		rm -f "$dir/$1.pid" "$dir/$1.parent"
 		return 1
 	fi
-	wait "$pid" 2>/dev/null || status=$?
-	rm -f "$dir/$1.pid"
+	wait "$parent" 2>/dev/null || status=$?
+	rm -f "$dir/$1.pid" "$dir/$1.parent"
 	# 127: not a child of this shell, so its status is not ours to have.
 	if [ "$status" != 0 ] && [ "$status" != 127 ]; then
 		printf '%s ended with status %s\n' "$1" "$status" >&2
@@ -139,7 +142,7 @@ kill_daemon() {
 	pid=$(daemon_pid "$1")
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null || :
-	rm -f "$dir/$1.pid"
+	rm -f "$dir/$1.pid" "$dir/$1.parent"
 }
 
 stop_daemons() {
