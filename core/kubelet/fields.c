@@ -8,12 +8,11 @@
 #include <coxswain/kit/text.h>
 #include <string.h>
 
-const struct value *fields_container(const struct cox_object *pod, const char *name)
+/* The item of that name in one of three lists. */
+static const struct value *find_item(const struct cox_object *pod, const char *const lists[3],
+				     const char *name)
 {
-	static const char *const lists[] = {"spec.containers", "spec.initContainers",
-					    "spec.ephemeralContainers"};
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+	for (size_t i = 0; i < 3; i++) {
 		const struct value *list = object_path(object_root(pod), lists[i]), *item;
 
 		for (size_t j = 0; (item = value_at(list, j)); j++)
@@ -21,6 +20,23 @@ const struct value *fields_container(const struct cox_object *pod, const char *n
 				return item;
 	}
 	return NULL;
+}
+
+const struct value *fields_container(const struct cox_object *pod, const char *name)
+{
+	static const char *const lists[] = {"spec.containers", "spec.initContainers",
+					    "spec.ephemeralContainers"};
+
+	return find_item(pod, lists, name);
+}
+
+const struct value *fields_status(const struct cox_object *pod, const char *name)
+{
+	static const char *const lists[] = {"status.containerStatuses",
+					    "status.initContainerStatuses",
+					    "status.ephemeralContainerStatuses"};
+
+	return find_item(pod, lists, name);
 }
 
 const char *fields_host_ip(const struct kubelet *kubelet)

@@ -22,6 +22,9 @@ int fields_write(const struct field_source *source, const struct value *selector
 /* The container of that name, init and ephemeral ones too; NULL: none. */
 const struct value *fields_container(const struct cox_object *pod, const char *name);
 
+/* The same of its status. */
+const struct value *fields_status(const struct cox_object *pod, const char *name);
+
 /* The addresses of this node, as hostIPs; "" before there is one. */
 const char *fields_host_ip(const struct kubelet *kubelet);
 

@@ -282,7 +282,7 @@ static void empty_node(struct kubelet *kubelet)
 			if (!pod->evicting)
 				(void)queue_add(kubelet->queue, pod->uid);
 			pod->evicting = true;
-			left |= !pod->cleaned;
+			left |= !pod->emptied;
 		}
 		if (left)
 			pthread_cond_clockwait(&kubelet->changed, &kubelet->lock, CLOCK_MONOTONIC,

@@ -50,6 +50,7 @@ struct pod {
 	char *rejected_message;
 	bool terminated; /* no container runs and none will */
 	bool cleaned;	 /* sandbox and volumes are gone too */
+	bool emptied;	 /* of a node that empties itself: the runtime has forgotten it */
 	bool volumes_ready;
 	uint64_t volumes_again; /* monotonic: set them up anew; 0: never */
 	char *ips[2];		/* of the sandbox; NULL: none yet */

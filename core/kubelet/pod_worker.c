@@ -75,8 +75,7 @@ static bool stop_containers(struct kubelet *kubelet, struct pod *pod,
 	return all;
 }
 
-static int remove_sandboxes(struct kubelet *kubelet, const struct view *view,
-			    struct cox_error *err)
+static int remove_sandboxes(struct kubelet *kubelet, const struct view *view, struct cox_error *err)
 {
 	for (size_t i = 0; i < view->sandboxes.count; i++)
 		if (runtime_call(kubelet, 60 * CLOCK_SECOND, sandbox_remove,
@@ -98,10 +97,20 @@ static int clean(struct kubelet *kubelet, struct pod *pod, const struct view *vi
 		if (view->sandboxes.items[i].state == COX_SANDBOX_READY &&
 		    sandbox_stop(kubelet, pod, &view->sandboxes.items[i], err))
 			return -1;
-	if (volumes_tear_down(kubelet, pod->uid, err))
+	return volumes_tear_down(kubelet, pod->uid, err);
+}
+
+/* A node that empties itself leaves no mount behind, of pods that ended before either. */
+static int leave_nothing(struct kubelet *kubelet, struct pod *pod, const struct view *view,
+			 struct cox_error *err)
+{
+	if (pod->emptied || !is_emptying(kubelet))
+		return 0;
+	if (remove_sandboxes(kubelet, view, err))
 		return -1;
-	/* A node that empties itself leaves no mount behind either. */
-	return is_emptying(kubelet) ? remove_sandboxes(kubelet, view, err) : 0;
+	cox_lock_scope(&kubelet->lock);
+	pod->emptied = true;
+	return 0;
 }
 
 /* Nothing of it is wanted: the runtime forgets it, then so do we. */
@@ -129,7 +138,7 @@ static void end_pod(struct kubelet *kubelet, struct pod *pod, const struct cox_o
 	}
 	pod->terminated = true;
 	/* Once an emptied node has removed them, nobody knows how containers ended. */
-	if (object && !is_over(object) && !(pod->cleaned && is_emptying(kubelet)))
+	if (object && !is_over(object) && !pod->emptied)
 		report_status(kubelet, pod, pod_status_make(kubelet, pod, object, view));
 	if (!pod->cleaned && clean(kubelet, pod, view, &err)) {
 		log_error("end pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));
@@ -137,6 +146,11 @@ static void end_pod(struct kubelet *kubelet, struct pod *pod, const struct cox_o
 		return;
 	}
 	pod->cleaned = true;
+	if (leave_nothing(kubelet, pod, view, &err)) {
+		log_error("end pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));
+		queue_add_after(kubelet->queue, pod->uid, retry_after);
+		return;
+	}
 	if (is_deleted(object))
 		report_finished(kubelet, pod);
 	if (!object && forget(kubelet, pod, view, &err)) {

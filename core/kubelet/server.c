@@ -123,6 +123,24 @@ static void log_closed(struct http_stream *stream, void *context, bool complete)
 	log_release(log);
 }
 
+/* Why the container has no log yet, as the pod's status tells everybody else. */
+static int say_waiting(const struct log_stream *log, const struct cox_object *object,
+		       struct cox_error *err)
+{
+	const struct value *status = fields_status(object, log->container);
+	const char *reason = value_get_text(value_path(status, "state.waiting"), "reason");
+
+	if (strcmp(reason, "ErrImagePull") == 0)
+		reason = "image can't be pulled";
+	else if (strcmp(reason, "ImagePullBackOff") == 0)
+		reason = "trying and failing to pull image";
+	else if (!*reason)
+		reason = "ContainerCreating";
+	return error_set(err, COX_REASON_BAD_REQUEST,
+			 "container \"%s\" in pod \"%s\" is waiting to start: %s", log->container,
+			 log->pod, reason);
+}
+
 /* The log file of the container; malloc'd. NULL: `err` says why. */
 static char *find_log(struct log_stream *log, struct cox_error *err)
 {
@@ -155,9 +173,7 @@ static char *find_log(struct log_stream *log, struct cox_error *err)
 			  "previous terminated container \"%s\" in pod \"%s\" not found",
 			  log->container, log->pod);
 	} else {
-		error_set(err, COX_REASON_BAD_REQUEST,
-			  "container \"%s\" in pod \"%s\" is waiting to start", log->container,
-			  log->pod);
+		say_waiting(log, object, err);
 	}
 	view_free(&view);
 	pods_put(kubelet, pod);

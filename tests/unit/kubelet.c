@@ -430,6 +430,21 @@ static bool has_synced_pods(size_t count)
 	return at.kubelet->synced && at.kubelet->pods.count == count;
 }
 
+/* How many sandboxes the runtime has of it. */
+static size_t sandbox_count(const char *pod)
+{
+	cox_autoobject *object = fake_get(at.server, "pods", "n", pod);
+	struct view view = {.arena = ARENA_INIT};
+	cox_autoerror err = COX_ERROR_INIT;
+	size_t count;
+
+	if (view_read(at.kubelet, object_uid(object), &view, &err))
+		fail_msg("%s", error_text(&err));
+	count = view.sandboxes.count;
+	view_free(&view);
+	return count;
+}
+
 /* A kubelet that comes back finds its containers, and ends what is not wanted. */
 static void test_recovery(void **state)
 {
@@ -457,10 +472,21 @@ static void test_recovery(void **state)
 	at.config.stop_pods_on_exit = true;
 	start_kubelet();
 	eventually(has_synced_pods(1));
+	put_pod("over", "",
+		"\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"args\":[\"exit-after=1ms\"]}]");
+	eventually(pod_has("over", "status.phase", "Succeeded"));
+	assert_true(sandbox_count("over") > 0);
 	stop_kubelet();
 	assert_true(pod_has("kept", "status.phase", "Failed"));
 	assert_true(
 		pod_number("kept", "status.containerStatuses[0].state.terminated.exitCode", 143));
+	/* Pods that ended long before leave nothing either, and end as they did. */
+	assert_true(pod_has("over", "status.phase", "Succeeded"));
+	start_kubelet();
+	eventually(at.kubelet->synced);
+	assert_int_equal(sandbox_count("kept"), 0);
+	assert_int_equal(sandbox_count("over"), 0);
 	end();
 }
 
