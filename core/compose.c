@@ -31,38 +31,76 @@ const size_t compose_flag_count = 0;
 
 static const struct composition *composition_of(const struct daemon *daemon)
 {
-	return (const struct composition *)(const void *)daemon->personality;
+	const struct composition *composition =
+		(const struct composition *)(const void *)daemon->personality;
+	const struct compose_config *config = daemon->config;
+
+	/* Whoever only looks wants to see all parts. */
+	if (composition->single &&
+	    (config->single_process || flags_given(daemon->flags, "check-config") ||
+	     flags_given(daemon->flags, "list-plugins")))
+		return composition->single;
+	return composition;
 }
 
-void compose_pass_on(const struct daemon *daemon, const char *name, struct cox_buf *word)
+/* One word for each line of the text: what is repeated is kept in lines. */
+static void pass_on(struct compose_words *words, const char *name, const char *text)
 {
-	for (size_t i = 0; i < daemon->flags->flags.count; i++) {
-		const struct flag_state *state = &daemon->flags->flags.items[i];
+	while (*text) {
+		size_t size = strcspn(text, "\n");
+		cox_autobuf word = COX_BUF_INIT;
 
-		if (strcmp(state->flag->name, name) == 0 && state->text)
-			cox_buf_printf(word, "--%s=%s", name, state->text);
+		cox_buf_printf(&word, "--%s=%.*s", name, (int)size, text);
+		cox_vec_push(&words->items, cox_buf_steal(&word));
+		text += size + (text[size] == '\n');
 	}
+}
+
+/*
+ * The directory first, whether it was given or not: what stands before it is
+ * weaker than its files, and with a flag but without it they would not be read.
+ */
+void compose_words_make(const struct daemon *daemon, struct compose_words *words)
+{
+	static const char *const passed[] = {"config-dir",
+					     "plugin-dir",
+					     "plugin-option",
+					     "plugin-threads",
+					     "allow-missing-plugins",
+					     "v"};
+
+	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+		for (size_t k = 0; k < daemon->flags->flags.count; k++) {
+			const struct flag_state *state = &daemon->flags->flags.items[k];
+
+			if (strcmp(state->flag->name, passed[i]) != 0)
+				continue;
+			if (state->text)
+				pass_on(words, passed[i], state->text);
+			else if (i == 0)
+				pass_on(words, passed[i], state->flag->fallback);
+		}
+}
+
+void compose_words_free(struct compose_words *words)
+{
+	for (size_t i = 0; i < words->items.count; i++)
+		free((char *)words->items.items[i]);
+	cox_vec_free(&words->items);
 }
 
 /* Every part reads its own files, from the same directory. */
 static struct settings *read_settings(const struct daemon *daemon,
 				      const struct personality *personality, struct cox_error *err)
 {
-	static const char *const passed[] = {"config-dir", "plugin-dir", "v"};
-	struct cox_buf words[3] = {COX_BUF_INIT, COX_BUF_INIT, COX_BUF_INIT};
+	struct compose_words words = {.items = {NULL, 0, 0}};
 	struct settings *settings;
-	const char *given[3];
-	size_t count = 0;
 	bool usage_error;
 
-	for (size_t i = 0; i < 3; i++) {
-		compose_pass_on(daemon, passed[i], &words[i]);
-		if (words[i].size)
-			given[count++] = words[i].data;
-	}
-	settings = settings_read(personality, given, count, &usage_error, err);
-	for (size_t i = 0; i < 3; i++)
-		cox_buf_free(&words[i]);
+	compose_words_make(daemon, &words);
+	settings =
+		settings_read(personality, words.items.items, words.items.count, &usage_error, err);
+	compose_words_free(&words);
 	return settings;
 }
 
@@ -85,6 +123,7 @@ static int prepare_part(const struct daemon *daemon, struct part *part,
 		return -1;
 	part->daemon.personality = personality;
 	part->daemon.host = host_new(personality->name, host_directory(daemon->host));
+	part->daemon.own_socket = daemon->own_socket;
 	adopt(part, settings);
 	part->prepared = true;
 	if (personality->check && personality->check(&part->daemon, err) != 0)
@@ -95,9 +134,8 @@ static int prepare_part(const struct daemon *daemon, struct part *part,
 int compose_prepare(struct daemon *daemon, struct cox_error *err)
 {
 	const struct composition *composition = composition_of(daemon);
-	struct composed *composed =
-		cox_calloc(1, sizeof(*composed) +
-				      composition->part_count * sizeof(composed->parts[0]));
+	struct composed *composed = cox_calloc(
+		1, sizeof(*composed) + composition->part_count * sizeof(composed->parts[0]));
 
 	daemon->state = composed;
 	composed->part_count = composition->part_count;
@@ -133,6 +171,7 @@ int compose_start(struct daemon *daemon, struct cox_error *err)
 		struct part *part = &composed->parts[i];
 
 		part->daemon.local = local;
+		part->daemon.server_socket = daemon->server_socket;
 		if (part->daemon.personality->start(&part->daemon, err) != 0)
 			return error_wrap(err, "%s", part->daemon.personality->name);
 		if (part->daemon.personality == composition->server) {

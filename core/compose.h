@@ -9,6 +9,8 @@
 
 #include "config/personality.h"
 
+#include <coxswain/kit/vec.h>
+
 struct client_local;
 
 struct composition {
@@ -23,13 +25,15 @@ struct composition {
 	 * `parts` are part_count daemons. NULL: keeps its rights.
 	 */
 	int (*confine)(const struct daemon *const *parts, struct cox_error *err);
+	/* What runs instead if that is asked for, and what is checked; NULL: this. */
+	const struct composition *single;
 };
 
 /* For the initialiser of a composition's personality. */
 extern const struct flag compose_flags[];
 extern const size_t compose_flag_count;
 struct compose_config {
-	bool unused;
+	bool single_process;
 };
 
 int compose_prepare(struct daemon *daemon, struct cox_error *err);
@@ -37,7 +41,11 @@ int compose_start(struct daemon *daemon, struct cox_error *err);
 int compose_reload(struct daemon *daemon, struct cox_error *err);
 void compose_stop(struct daemon *daemon);
 
-/* "--NAME=VALUE" of a common flag that `daemon` was given; nothing if it was not. */
-void compose_pass_on(const struct daemon *daemon, const char *name, struct cox_buf *word);
+/* The words that pass on what `daemon` was told of the flags that all daemons have. */
+struct compose_words {
+	COX_VEC(const char *) items;
+};
+void compose_words_make(const struct daemon *daemon, struct compose_words *words);
+void compose_words_free(struct compose_words *words);
 
 #endif

@@ -193,6 +193,7 @@ static int run(const struct personality *personality, struct settings *settings,
 		.plugin_options = common->plugin_options,
 		.plugin_threads = common->plugin_threads,
 		.allow_missing = common->allow_missing,
+		.own_socket = -1,
 	};
 	int status;
 

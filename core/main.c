@@ -19,7 +19,6 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 static struct client_local server_of(const struct daemon *part)
@@ -47,10 +46,15 @@ static int confine_control_plane(const struct daemon *const *parts, struct cox_e
 			 confine_to_user(user, group, err) != 0)
 			return -1;
 	}
-	/* After the change of user, which would forget it. */
-	if (getenv(UP_ENVIRONMENT) && prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
-		log_warning("The control plane may outlive the process that started it");
+	/* After the change of user, which makes a process forget whom it follows. */
+	up_follow();
 	return confine_calls(err);
+}
+
+static int prepare_control_plane(struct daemon *daemon, struct cox_error *err)
+{
+	daemon->own_socket = up_own_socket();
+	return compose_prepare(daemon, err);
 }
 
 static const struct personality *const control_plane_parts[] = {
@@ -65,7 +69,7 @@ static const struct composition control_plane = {
 			.flags = compose_flags,
 			.flag_count = &compose_flag_count,
 			.config_size = sizeof(struct compose_config),
-			.prepare = compose_prepare,
+			.prepare = prepare_control_plane,
 			.start = compose_start,
 			.reload = compose_reload,
 			.stop = compose_stop},
@@ -81,19 +85,33 @@ static const struct personality *const node_parts[] = {
 	&proxy_personality,
 };
 
+static const struct personality *const all_parts[] = {
+	&apiserver_personality, &controller_manager_personality,
+	&scheduler_personality, &kubelet_personality,
+	&proxy_personality,
+};
+
+static const struct composition single = {
+	.parts = all_parts,
+	.part_count = sizeof(all_parts) / sizeof(all_parts[0]),
+	.local = server_of,
+	.server = &apiserver_personality,
+};
+
 static const struct composition up = {
 	.personality = {.name = "up",
 			.description = "a whole cluster on this machine",
-			.flags = compose_flags,
-			.flag_count = &compose_flag_count,
+			.flags = up_flags,
+			.flag_count = &up_flag_count,
 			.config_size = sizeof(struct compose_config),
 			.umask = 022,
 			.prepare = compose_prepare,
 			.start = up_start,
-			.reload = compose_reload,
+			.reload = up_reload,
 			.stop = up_stop},
 	.parts = node_parts,
 	.part_count = sizeof(node_parts) / sizeof(node_parts[0]),
+	.single = &single,
 };
 
 static const struct personality *const personalities[] = {

@@ -2,8 +2,9 @@
 /*
  * A whole cluster; see the header. The control plane is this same program
  * started again. It says READY as any daemon does, on a socket made for it; if
- * it ends by itself it is started anew after a second. `lock` guards the
- * descriptor of the process and `stopping`.
+ * it ends by itself it is started anew after a second. The socket that the node
+ * reaches it by outlives it, so that connections wait for the next one. `lock`
+ * guards the descriptor of the process and `stopping`.
  */
 #include "up.h"
 
@@ -14,16 +15,27 @@
 
 #include <coxswain/kit/buf.h>
 #include <coxswain/kit/cleanup.h>
+#include <coxswain/kit/text.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+/* Set for the control plane's process: the descriptor of its listening socket. */
+#define ENVIRONMENT "COXSWAIN_UP"
+enum {
+	CHILD_SOCKET = 3,
+	BACKLOG = 128,
+	SOCKET_NAME_SIZE = sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1
+};
 
 static const uint64_t ready_time = 60 * CLOCK_SECOND;
 static const uint64_t stop_time = 20 * CLOCK_SECOND;
@@ -36,58 +48,107 @@ static struct {
 	bool thread_runs;
 	bool stopping;
 	int process; /* pidfd of the control plane, or -1 */
+	int socket;  /* listens for the node; -1: one process for all */
+	char socket_name[SOCKET_NAME_SIZE];
 	const struct daemon *daemon;
-} up = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .process = -1};
+} up = {.lock = PTHREAD_MUTEX_INITIALIZER,
+	.changed = PTHREAD_COND_INITIALIZER,
+	.process = -1,
+	.socket = -1};
 
-/* An abstract socket of its own name, for the messages of one child. */
-static int open_notify(struct sockaddr_un *address, socklen_t *size, struct cox_error *err)
+/* clang-format off */
+const struct flag up_flags[] = {
+	FLAG_ENTRY(struct compose_config, BOOL, "single-process", single_process, "false",
+		   "Run the control plane in the node's process: fewer megabytes, and root for all"),
+};
+/* clang-format on */
+const size_t up_flag_count = FLAG_COUNT(up_flags);
+
+/* An abstract socket under a name that the kernel chooses. */
+static int open_socket(int type, char name[SOCKET_NAME_SIZE], struct cox_error *err)
 {
-	cox_autoclose int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cox_autoclose int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	socklen_t size = sizeof(sa_family_t);
+	size_t length;
 
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	*size = sizeof(sa_family_t); /* the kernel chooses a name */
-	if (fd < 0 || bind(fd, (struct sockaddr *)address, *size) != 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0)
 		return error_errno(err, errno, "make a socket for the control plane");
-	*size = sizeof(*address);
-	if (getsockname(fd, (struct sockaddr *)address, size) != 0)
+	size = sizeof(address);
+	if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
 		return error_errno(err, errno, "name the socket for the control plane");
+	/* Abstract: the name begins behind a zero byte. */
+	length = size - offsetof(struct sockaddr_un, sun_path) - 1;
+	memcpy(name, address.sun_path + 1, length);
+	name[length] = '\0';
 	return cox_steal_fd(&fd);
+}
+
+static int open_server_socket(struct daemon *daemon, struct cox_error *err)
+{
+	up.socket = open_socket(SOCK_STREAM, up.socket_name, err);
+	if (up.socket < 0)
+		return -1;
+	if (listen(up.socket, BACKLOG) != 0)
+		return error_errno(err, errno, "listen for the node");
+	daemon->server_socket = up.socket_name;
+	return 0;
+}
+
+int up_own_socket(void)
+{
+	const char *text = getenv(ENVIRONMENT);
+	int64_t fd;
+	int listens = 0;
+	socklen_t size = sizeof(listens);
+
+	if (!text || cox_parse_int(text, 0, INT_MAX, &fd) != 0 ||
+	    getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || !listens)
+		return -1;
+	return (int)fd;
+}
+
+void up_follow(void)
+{
+	if (getenv(ENVIRONMENT) && prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
+		log_warning("The control plane may outlive the process that started it");
 }
 
 /* Starts it with the common flags that this process was given. */
 static int spawn_control_plane(const char *socket_name, int *process, struct cox_error *err)
 {
-	static const char *const passed[] = {"config-dir", "plugin-dir", "v"};
-	struct cox_buf words[3] = {COX_BUF_INIT, COX_BUF_INIT, COX_BUF_INIT};
-	const char *argv[6] = {"coxswain", "control-plane"};
-	cox_autobuf notify = COX_BUF_INIT;
-	const char *env[4] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", UP_ENVIRONMENT "=1"};
-	const struct cox_spawn_fd fds[] = {{1, 1}, {2, 2}};
+	struct compose_words words = {.items = {NULL, 0, 0}};
+	COX_VEC(const char *) argv = {NULL, 0, 0};
+	cox_autobuf notify = COX_BUF_INIT, own = COX_BUF_INIT;
+	const char *env[4] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+	const struct cox_spawn_fd fds[] = {{1, 1}, {2, 2}, {up.socket, CHILD_SOCKET}};
 	char program[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	struct cox_spawn what = {.struct_size = sizeof(what),
 				 .path = program,
-				 .argv = argv,
 				 .env = env,
 				 .cwd = ".", /* relative paths of flags stay right */
 				 .fds = fds,
-				 .fd_count = 2};
-	size_t count = 2;
+				 .fd_count = 3};
 	int status;
 
 	if (length < 0)
 		return error_errno(err, errno, "find this program's own file");
 	program[length] = '\0';
-	for (size_t i = 0; i < 3; i++) {
-		compose_pass_on(up.daemon, passed[i], &words[i]);
-		if (words[i].size)
-			argv[count++] = words[i].data;
-	}
+	compose_words_make(up.daemon, &words);
+	cox_vec_push(&argv, "coxswain");
+	cox_vec_push(&argv, "control-plane");
+	for (size_t i = 0; i < words.items.count; i++)
+		cox_vec_push(&argv, words.items.items[i]);
+	cox_vec_push(&argv, NULL);
+	what.argv = argv.items;
+	cox_buf_printf(&own, ENVIRONMENT "=%d", CHILD_SOCKET);
 	cox_buf_printf(&notify, "NOTIFY_SOCKET=@%s", socket_name);
+	env[1] = own.data;
 	env[2] = notify.data;
 	status = spawn_process(&what, process, NULL, err);
-	for (size_t i = 0; i < 3; i++)
-		cox_buf_free(&words[i]);
+	compose_words_free(&words);
+	cox_vec_free(&argv);
 	return status;
 }
 
@@ -138,19 +199,12 @@ static int wait_until_ready(int notify, int process, struct cox_error *err)
 
 static int start_control_plane(struct cox_error *err)
 {
-	struct sockaddr_un address;
-	socklen_t size;
-	cox_autoclose int notify = open_notify(&address, &size, err);
-	char name[sizeof(address.sun_path) + 1];
-	size_t length;
+	char name[SOCKET_NAME_SIZE];
+	cox_autoclose int notify = open_socket(SOCK_DGRAM, name, err);
 	int process;
 
 	if (notify < 0)
 		return -1;
-	/* Abstract: the name begins behind a zero byte. */
-	length = size - offsetof(struct sockaddr_un, sun_path) - 1;
-	memcpy(name, address.sun_path + 1, length);
-	name[length] = '\0';
 	if (spawn_control_plane(name, &process, err) != 0)
 		return -1;
 	pthread_mutex_lock(&up.lock);
@@ -222,14 +276,30 @@ int up_start(struct daemon *daemon, struct cox_error *err)
 {
 	int failure;
 
+	const struct compose_config *config = daemon->config;
+
 	up.daemon = daemon;
-	if (start_control_plane(err) != 0 || compose_start(daemon, err) != 0)
+	if (config->single_process)
+		return compose_start(daemon, err);
+	if (open_server_socket(daemon, err) != 0 || start_control_plane(err) != 0 ||
+	    compose_start(daemon, err) != 0)
 		return -1;
 	failure = pthread_create(&up.thread, NULL, look_after, NULL);
 	if (failure != 0)
 		return error_errno(err, failure, "start a thread");
 	up.thread_runs = true;
 	return 0;
+}
+
+/* Both processes read their files again; the other one tells what it finds itself. */
+int up_reload(struct daemon *daemon, struct cox_error *err)
+{
+	int status = compose_reload(daemon, err);
+
+	cox_lock_scope(&up.lock);
+	if (up.process >= 0 && spawn_signal(up.process, SIGHUP, status == 0 ? err : NULL) != 0)
+		return -1;
+	return status;
 }
 
 void up_stop(struct daemon *daemon)
@@ -243,4 +313,6 @@ void up_stop(struct daemon *daemon)
 	/* The node first: it may have pods to stop, and tells the server so. */
 	compose_stop(daemon);
 	end_control_plane();
+	if (up.socket >= 0)
+		close(cox_steal_fd(&up.socket));
 }

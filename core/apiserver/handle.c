@@ -11,6 +11,7 @@
 #include "apiserver/handle.h"
 #include "apiserver/local.h"
 #include "apiserver/status.h"
+#include "client/client.h"
 
 #include <arpa/inet.h>
 #include <coxswain/kit/buf.h>
@@ -232,6 +233,42 @@ void apiserver_handle(struct http_request *request)
 	call->identity = authenticators_recall(call->chains->authenticators, credentials(call));
 	if (!call->identity)
 		call_work(call, authenticate_slowly);
+	else if (authorizers_are_fast(call->chains->authorizers))
+		authorize(call);
+	else
+		call_work(call, authorize);
+}
+
+/*
+ * The process that started this server speaks for its parts: it is root, or
+ * this very user, and says which of them asks.
+ */
+static struct identity *said_identity(const struct http_request *request, struct cox_error *err)
+{
+	__attribute__((cleanup(identity_builder_clear))) struct identity_builder builder;
+	const char *user = http_header(request, CLIENT_USER_HEADER);
+
+	identity_builder_init(&builder);
+	if (!user || (request->peer_uid != 0 && request->peer_uid != geteuid())) {
+		error_set(err, COX_REASON_UNAUTHORIZED, "Unauthorized");
+		return NULL;
+	}
+	builder.sink.user(&builder.sink, user, "");
+	for (size_t i = 0; i < request->header_count; i++)
+		if (strcasecmp(request->headers[i].name, CLIENT_GROUP_HEADER) == 0)
+			builder.sink.group(&builder.sink, request->headers[i].value);
+	return identity_builder_finish(&builder, err);
+}
+
+void apiserver_handle_own(struct http_request *request)
+{
+	struct api_call *call = call_new(request, request->context);
+	cox_autoerror err = COX_ERROR_INIT;
+
+	begin(call);
+	call->identity = said_identity(request, &err);
+	if (!call->identity)
+		call_fail(call, &err);
 	else if (authorizers_are_fast(call->chains->authorizers))
 		authorize(call);
 	else

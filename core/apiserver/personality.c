@@ -246,7 +246,7 @@ static int start(struct daemon *daemon, struct cox_error *err)
 	    start_tokens(api, err) != 0 || start_parts(api, err) != 0 ||
 	    start_chains(api, err) != 0 || start_initial(api, err) != 0)
 		return -1;
-	api->serving = serving_start(&api->server, api->config, err);
+	api->serving = serving_start(&api->server, api->config, daemon->own_socket, err);
 	if (!api->serving)
 		return -1;
 	atomic_store(&api->server.ready, true);

@@ -121,9 +121,12 @@ void api_chains_unref(struct api_chains *chains);
 
 /*
  * The handler of the secure port, and of the other one: everybody who reaches
- * the insecure port is a member of system:masters and needs no permission.
+ * the insecure port is a member of system:masters and needs no permission. The
+ * third one is of the socket of the process that started this one, which says
+ * by headers (client.h) which of its parts asks.
  */
 void apiserver_handle(struct http_request *request);
 void apiserver_handle_insecure(struct http_request *request);
+void apiserver_handle_own(struct http_request *request);
 
 #endif

@@ -30,6 +30,7 @@ struct serving {
 	bool stopping;
 	bool thread_runs;
 	struct http_server *secure, *insecure;
+	struct http_server *own; /* for the process that started this one */
 };
 
 /* The first IPv4 address of an interface that is up and not loopback. */
@@ -44,9 +45,8 @@ static int first_address(char *out, size_t size, struct cox_error *err)
 		if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET ||
 		    (at->ifa_flags & IFF_LOOPBACK) || !(at->ifa_flags & IFF_UP))
 			continue;
-		found = inet_ntop(AF_INET,
-				  &((struct sockaddr_in *)(void *)at->ifa_addr)->sin_addr, out,
-				  (socklen_t)size) != NULL;
+		found = inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)at->ifa_addr)->sin_addr,
+				  out, (socklen_t)size) != NULL;
 	}
 	freeifaddrs(all);
 	if (found)
@@ -65,8 +65,8 @@ static bool is_loopback(const char *address)
 int serving_advertised(const struct apiserver_config *config, char *out, size_t size,
 		       struct cox_error *err)
 {
-	const char *address = *config->advertise_address ? config->advertise_address
-							  : config->bind_address;
+	const char *address =
+		*config->advertise_address ? config->advertise_address : config->bind_address;
 
 	if (strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0 ||
 	    (!*config->advertise_address && is_loopback(address)))
@@ -150,6 +150,19 @@ static bool try_secure(struct serving *serving)
 	return true;
 }
 
+static int open_own(struct serving *serving, int fd, struct cox_error *err)
+{
+	const struct http_listen listen = {.inherited = true, .fd = fd};
+	const struct http_config config = {.listens = &listen,
+					   .listen_count = 1,
+					   .handler = apiserver_handle_own,
+					   .context = serving->server,
+					   .request_time = serving->config->request_timeout};
+
+	serving->own = http_server_open(&config, err);
+	return serving->own ? 0 : -1;
+}
+
 static void *keep_trying(void *context)
 {
 	struct serving *serving = context;
@@ -174,7 +187,7 @@ static void *keep_trying(void *context)
 }
 
 struct serving *serving_start(struct apiserver *server, const struct apiserver_config *config,
-			      struct cox_error *err)
+			      int own_socket, struct cox_error *err)
 {
 	struct serving *serving = cox_new(struct serving);
 	bool done;
@@ -184,6 +197,10 @@ struct serving *serving_start(struct apiserver *server, const struct apiserver_c
 	serving->config = config;
 	pthread_mutex_init(&serving->lock, NULL);
 	pthread_cond_init(&serving->changed, NULL);
+	if (own_socket >= 0 && open_own(serving, own_socket, err) != 0) {
+		serving_stop(serving);
+		return NULL;
+	}
 	done = try_secure(serving);
 	done &= try_insecure(serving);
 	if (done)
@@ -200,6 +217,8 @@ struct serving *serving_start(struct apiserver *server, const struct apiserver_c
 
 void serving_stop(struct serving *serving)
 {
+	struct http_server *opened[3];
+
 	if (!serving)
 		return;
 	pthread_mutex_lock(&serving->lock);
@@ -208,14 +227,15 @@ void serving_stop(struct serving *serving)
 	pthread_mutex_unlock(&serving->lock);
 	if (serving->thread_runs)
 		pthread_join(serving->thread, NULL);
-	if (serving->secure)
-		http_server_quiesce(serving->secure);
-	if (serving->insecure)
-		http_server_quiesce(serving->insecure);
-	if (serving->secure)
-		http_server_close(serving->secure, stop_grace);
-	if (serving->insecure)
-		http_server_close(serving->insecure, stop_grace);
+	opened[0] = serving->secure;
+	opened[1] = serving->insecure;
+	opened[2] = serving->own;
+	for (size_t i = 0; i < sizeof(opened) / sizeof(opened[0]); i++)
+		if (opened[i])
+			http_server_quiesce(opened[i]);
+	for (size_t i = 0; i < sizeof(opened) / sizeof(opened[0]); i++)
+		if (opened[i])
+			http_server_close(opened[i], stop_grace);
 	pthread_cond_destroy(&serving->changed);
 	pthread_mutex_destroy(&serving->lock);
 	free(serving);

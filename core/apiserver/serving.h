@@ -11,9 +11,12 @@
 
 struct serving;
 
-/* Starts serving; fails only for what waiting cannot mend. */
+/*
+ * Starts serving; fails only for what waiting cannot mend. `own_socket` is the
+ * listening socket of the process that started this one, which it takes, or -1.
+ */
 struct serving *serving_start(struct apiserver *server, const struct apiserver_config *config,
-			      struct cox_error *err);
+			      int own_socket, struct cox_error *err);
 /* Ends streams and connections, then the ports. NULL is fine. */
 void serving_stop(struct serving *serving);
 

@@ -180,10 +180,20 @@ struct client_http_config {
 	const char *namespace;	     /* of the kubeconfig context; for callers */
 	const char *user_agent;
 	bool insecure; /* do not verify the server's certificate */
+	/*
+	 * The name of an abstract unix socket to connect to, whatever `server`
+	 * says, and who to be there: its server takes the word of this process.
+	 */
+	const char *socket;
+	const struct client_identity *identity;
 };
 
 /* Copies what it needs; connects at the first call. NULL: `err` says why. */
 struct client *client_new_http(const struct client_http_config *config, struct cox_error *err);
+
+/* What `identity` becomes on the wire; a group is a header of its own each time. */
+#define CLIENT_USER_HEADER "X-Remote-User"
+#define CLIENT_GROUP_HEADER "X-Remote-Group"
 
 /* ---- helpers for callers ---- */
 

@@ -16,8 +16,13 @@ struct client *client_connect(const struct daemon *daemon, const char *kubeconfi
 
 	if (daemon->local)
 		return client_new_local(daemon->local, who);
-	if (kubeconfig_for_daemon(kubeconfig, master, &arena, &config, err) != 0)
+	if (daemon->server_socket) {
+		config.server = "http://coxswain";
+		config.socket = daemon->server_socket;
+		config.identity = who;
+	} else if (kubeconfig_for_daemon(kubeconfig, master, &arena, &config, err) != 0) {
 		return NULL;
+	}
 	config.user_agent = who->user_agent;
 	client_module_directory(host_directory(daemon->host));
 	return client_new_http(&config, err);

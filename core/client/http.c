@@ -33,7 +33,8 @@ struct http_client {
 	void *set;
 	char *url; /* "https://host:port", no slash at the end */
 	char *user_agent;
-	char *basic; /* a whole header, or NULL */
+	char *basic;	      /* a whole header, or NULL */
+	COX_VEC(char *) said; /* headers that say who this is, to a server that takes its word */
 	pthread_mutex_t mutex;
 	char *token;
 	char *token_file;
@@ -101,6 +102,8 @@ static void add_identity(struct http_client *http, struct headers *headers)
 {
 	struct cox_buf value = COX_BUF_INIT;
 
+	for (size_t i = 0; i < http->said.count; i++)
+		cox_vec_push(&headers->items, cox_strdup(http->said.items[i]));
 	if (http->basic) {
 		cox_vec_push(&headers->items, cox_strdup(http->basic));
 		return;
@@ -384,6 +387,9 @@ static void http_free(struct client *client)
 	free(http->url);
 	free(http->user_agent);
 	free(http->basic);
+	for (size_t i = 0; i < http->said.count; i++)
+		free(http->said.items[i]);
+	cox_vec_free(&http->said);
 	free(http->token);
 	free(http->token_file);
 	free(http);
@@ -456,6 +462,18 @@ static void make_server(struct http_client *http, const struct client_http_confi
 	http->url = cox_buf_steal(&url);
 }
 
+static void say_identity(struct http_client *http, const struct client_identity *who)
+{
+	cox_autobuf line = COX_BUF_INIT;
+
+	cox_buf_printf(&line, CLIENT_USER_HEADER ": %s", who->user);
+	cox_vec_push(&http->said, cox_buf_steal(&line));
+	for (size_t i = 0; i < who->group_count; i++) {
+		cox_buf_printf(&line, CLIENT_GROUP_HEADER ": %s", who->groups[i]);
+		cox_vec_push(&http->said, cox_buf_steal(&line));
+	}
+}
+
 struct client *client_new_http(const struct client_http_config *config, struct cox_error *err)
 {
 	const struct curl_module *curl = client_curl_module(err);
@@ -477,6 +495,8 @@ struct client *client_new_http(const struct client_http_config *config, struct c
 		http->token_file = cox_strdup(config->token_file);
 	if (config->username && *config->username)
 		http->basic = basic_header(config->username, config->password);
+	if (config->socket && config->identity)
+		say_identity(http, config->identity);
 	make_server(http, config, host, tls, &connect_to);
 	{
 		const struct curl_setup setup = {
@@ -487,6 +507,7 @@ struct client *client_new_http(const struct client_http_config *config, struct c
 			.key_file = config->key_file,
 			.key_data = config->key_data,
 			.connect_to = connect_to.size ? connect_to.data : NULL,
+			.socket = config->socket,
 			.insecure = config->insecure,
 		};
 

@@ -22,6 +22,13 @@ struct daemon {
 	void *state;  /* the personality's own */
 	/* The API server in this process (client/client.h); NULL: there is none. */
 	const struct client_local *local;
+	/*
+	 * The abstract socket of an API server that this process started and that
+	 * takes its word (up.h); NULL: there is none. `own_socket` is that
+	 * server's side: a listening socket, or -1.
+	 */
+	const char *server_socket;
+	int own_socket;
 	/* common flags */
 	struct flag_list plugin_options; /* KIND/NAME:KEY=VALUE */
 	struct flag_list plugin_threads; /* KIND/NAME=MODEL */

@@ -7,14 +7,14 @@
 #include "kubelet/personality.h"
 
 #include "base/log.h"
-#include "client/kubeconfig.h"
-#include "client/module.h"
+#include "client/connect.h"
 #include "kubelet/kubelet.h"
 #include "kubelet/node.h"
 #include "kubelet/server.h"
 #include "kubelet/volumes.h"
 
 #include <coxswain/kit/alloc.h>
+#include <coxswain/kit/buf.h>
 #include <coxswain/kit/cleanup.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,6 @@ struct kubelet_daemon {
 	struct host_plugin *volumes[VOLUME_PLUGINS];
 	size_t volume_count;
 	char *name;
-	struct arena arena;
 	struct client *client;
 	struct kubelet *kubelet;
 	struct kubelet_server *server;
@@ -165,16 +164,16 @@ static int connect_client(struct daemon *daemon, struct cox_error *err)
 	const struct kubelet_config *config = self->config;
 	const char *path = config->kubeconfig;
 	const char *server = config->api_servers.count ? config->api_servers.items[0] : NULL;
-	struct client_http_config http = {.user_agent = NULL};
+	static const char *const groups[] = {"system:nodes"};
+	struct client_identity who = {.groups = groups, .group_count = 1, .user_agent = "kubelet"};
+	cox_autobuf user = COX_BUF_INIT;
 
 	/* The default name is where a file may be; one that was given must be there. */
 	if (path && !flags_given(daemon->flags, "kubeconfig") && access(path, R_OK) != 0)
 		path = NULL;
-	if (kubeconfig_for_daemon(path && *path ? path : NULL, server, &self->arena, &http, err))
-		return -1;
-	http.user_agent = "kubelet";
-	client_module_directory(host_directory(daemon->host));
-	self->client = client_new_http(&http, err);
+	cox_buf_printf(&user, "system:node:%s", self->name);
+	who.user = user.data;
+	self->client = client_connect(daemon, path, server, &who, err);
 	return self->client ? 0 : -1;
 }
 
@@ -221,7 +220,6 @@ static void stop(struct daemon *daemon)
 	host_close(self->network);
 	host_close(self->runtime);
 	client_free(self->client);
-	arena_free(&self->arena);
 	free(self->name);
 	free(self);
 	daemon->state = NULL;

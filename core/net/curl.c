@@ -45,6 +45,7 @@ struct stream {
 struct set {
 	struct pem ca, certificate, key;
 	struct curl_slist *connect_to;
+	char *socket; /* NULL: by TCP */
 	bool insecure;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
@@ -132,6 +133,8 @@ static CURL *easy_new(const struct set *set)
 		curl_easy_setopt(easy, CURLOPT_SSLKEY, set->key.path);
 	if (set->connect_to)
 		curl_easy_setopt(easy, CURLOPT_CONNECT_TO, set->connect_to);
+	if (set->socket)
+		curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET, set->socket);
 	if (set->insecure) {
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -429,6 +432,7 @@ static void set_close(void *self)
 	while (set->pooled)
 		curl_easy_cleanup(set->pool[--set->pooled]);
 	curl_slist_free_all(set->connect_to);
+	free(set->socket);
 	pem_close(&set->ca);
 	pem_close(&set->certificate);
 	pem_close(&set->key);
@@ -453,6 +457,8 @@ static void *set_open(const struct curl_setup *setup, char *why)
 	pthread_cond_init(&set->changed, NULL);
 	if (setup->connect_to)
 		set->connect_to = curl_slist_append(NULL, setup->connect_to);
+	if (setup->socket)
+		set->socket = cox_strdup(setup->socket);
 	if (!pem_open(&set->ca, "ca", setup->ca_file, setup->ca_data, why) &&
 	    !pem_open(&set->certificate, "certificate", setup->certificate_file,
 		      setup->certificate_data, why) &&

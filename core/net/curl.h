@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CURL_MODULE_ABI 1u
+#define CURL_MODULE_ABI 2u
 #define CURL_MODULE_FILE "internal-curl.so"
 #define CURL_MODULE_SYMBOL "cox_curl_module"
 
@@ -24,6 +24,7 @@ struct curl_setup {
 	const char *key_file;
 	const char *key_data;
 	const char *connect_to; /* "::HOST:PORT": where to connect whatever the URL says */
+	const char *socket;	/* the name of an abstract unix socket: likewise */
 	int insecure;
 };
 

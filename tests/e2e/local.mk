@@ -41,3 +41,7 @@ clean-local:
 
 TESTS += tests/e2e/controllers.bats
 EXTRA_DIST += tests/e2e/controllers.bats
+
+# Whole clusters.
+TESTS += tests/e2e/up.bats
+EXTRA_DIST += tests/e2e/up.bats
