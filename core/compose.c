@@ -3,7 +3,7 @@
 #include "compose.h"
 
 #include "base/log.h"
-#include "client/client.h"
+#include "client/local.h"
 #include "daemon.h"
 #include "host/host.h"
 

@@ -8,7 +8,7 @@
 #include "apiserver/personality.h"
 #include "base/confine.h"
 #include "base/log.h"
-#include "client/client.h"
+#include "client/local.h"
 #include "compose.h"
 #include "controller/manager.h"
 #include "daemon.h"

@@ -47,6 +47,8 @@ static struct {
 	pthread_t thread;
 	bool thread_runs;
 	bool stopping;
+	bool idle;     /* the thread has seen that, and starts nothing any more */
+	bool released; /* the thread may end */
 	int process; /* pidfd of the control plane, or -1 */
 	int socket;  /* listens for the node; -1: one process for all */
 	char socket_name[SOCKET_NAME_SIZE];
@@ -59,7 +61,7 @@ static struct {
 /* clang-format off */
 const struct flag up_flags[] = {
 	FLAG_ENTRY(struct compose_config, BOOL, "single-process", single_process, "false",
-		   "Run the control plane in the node's process: fewer megabytes, and root for all"),
+		   "All in one process: fewer megabytes, but root for all"),
 };
 /* clang-format on */
 const size_t up_flag_count = FLAG_COUNT(up_flags);
@@ -269,6 +271,12 @@ static void *look_after(void *unused)
 		if (start_control_plane(&err) != 0)
 			log_error("%s", error_text(&err));
 	}
+	/* The kernel ends a child when the thread ends that started it, not the process. */
+	cox_lock_scope(&up.lock);
+	up.idle = true;
+	pthread_cond_broadcast(&up.changed);
+	while (!up.released)
+		pthread_cond_wait(&up.changed, &up.lock);
 	return NULL;
 }
 
@@ -307,12 +315,18 @@ void up_stop(struct daemon *daemon)
 	pthread_mutex_lock(&up.lock);
 	up.stopping = true;
 	pthread_cond_broadcast(&up.changed);
+	while (up.thread_runs && !up.idle)
+		pthread_cond_wait(&up.changed, &up.lock);
 	pthread_mutex_unlock(&up.lock);
-	if (up.thread_runs)
-		pthread_join(up.thread, NULL);
 	/* The node first: it may have pods to stop, and tells the server so. */
 	compose_stop(daemon);
 	end_control_plane();
+	pthread_mutex_lock(&up.lock);
+	up.released = true;
+	pthread_cond_broadcast(&up.changed);
+	pthread_mutex_unlock(&up.lock);
+	if (up.thread_runs)
+		pthread_join(up.thread, NULL);
 	if (up.socket >= 0)
 		close(cox_steal_fd(&up.socket));
 }

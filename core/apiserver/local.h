@@ -7,7 +7,7 @@
 #ifndef COX_APISERVER_LOCAL_H
 #define COX_APISERVER_LOCAL_H
 
-#include "client/client.h"
+#include "client/local.h"
 #include "net/http.h"
 
 struct apiserver;

@@ -118,9 +118,7 @@ void client_watch_close(struct client_watch *watch);
 /* All watches are closed first. */
 void client_free(struct client *client);
 
-/* ---- transport "local" ---- */
-
-/* Who a local client is; borrowed by the server for the call. */
+/* Who a client is, to a server that takes its word; borrowed for the call. */
 struct client_identity {
 	const char *user; /* "system:kube-controller-manager" */
 	const char *const *groups;
@@ -128,40 +126,7 @@ struct client_identity {
 	const char *user_agent; /* "kube-controller-manager/v1.36.2 …" */
 };
 
-struct client_local_event {
-	enum client_event_type type;
-	struct bytes *object; /* borrowed until the next call for this watch */
-};
-
-/*
- * The API server as a function table. `call` runs the whole request on the
- * caller's thread and fills code, body and content_type; -1 only if there is
- * no answer at all (the server is stopping), else 0 with the code, a Status
- * body included. Watches: `wake` is called from any thread whenever
- * watch_next could have something new (spurious calls are fine, and it may
- * come before watch_open returns); watch_next gives 1 and an event, 0 if there
- * is nothing now, -1 at the end with the Status in `err`, or with `err` left
- * alone for an ordinary end (timeoutSeconds). watch_close: no wake runs or
- * comes after it has returned.
- */
-struct client_local {
-	void *server;
-	int (*call)(void *server, const struct client_identity *who,
-		    const struct client_request *request, struct client_answer *answer,
-		    struct cox_error *err);
-	void *(*watch_open)(void *server, const struct client_identity *who,
-			    const struct client_request *request, void (*wake)(void *waker),
-			    void *waker, struct cox_error *err);
-	int (*watch_next)(void *server, void *watch, struct client_local_event *event,
-			  struct cox_error *err);
-	void (*watch_close)(void *server, void *watch);
-};
-
-/* Copies table and identity; never fails. */
-struct client *client_new_local(const struct client_local *local,
-				const struct client_identity *who);
-
-/* ---- transport "http" ---- */
+/* ---- transport "http"; "local" is in local.h ---- */
 
 /* NULL where not set; *_data is PEM and wins over the file of the same name. */
 struct client_http_config {
@@ -180,12 +145,8 @@ struct client_http_config {
 	const char *namespace;	     /* of the kubeconfig context; for callers */
 	const char *user_agent;
 	bool insecure; /* do not verify the server's certificate */
-	/*
-	 * The name of an abstract unix socket to connect to, whatever `server`
-	 * says, and who to be there: its server takes the word of this process.
-	 */
-	const char *socket;
-	const struct client_identity *identity;
+	const char *socket; /* abstract unix socket to connect to, whatever `server` says; */
+	const struct client_identity *identity; /* who to be there */
 };
 
 /* Copies what it needs; connects at the first call. NULL: `err` says why. */

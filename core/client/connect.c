@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "client/kubeconfig.h"
+#include "client/local.h"
 #include "client/module.h"
 #include "host/host.h"
 

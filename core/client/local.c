@@ -8,7 +8,7 @@
  * Lock: local_client.mutex over the list of woken watches and over `running`.
  * Neither the server's functions nor callbacks are called with it held.
  */
-#include "client/client.h"
+#include "client/local.h"
 
 #include "client/transport.h"
 

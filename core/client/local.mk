@@ -10,7 +10,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/kubeconfig.c %D%/kubeconfig.h \
 	%D%/leader.c %D%/leader.h \
 	%D%/list.c %D%/list.h \
-	%D%/local.c \
+	%D%/local.c %D%/local.h \
 	%D%/module.c %D%/module.h \
 	%D%/queue.c %D%/queue.h \
 	%D%/recorder.c %D%/recorder.h \

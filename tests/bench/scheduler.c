@@ -7,6 +7,7 @@
 #include "pod.h"
 
 #include "base/clock.h"
+#include "client/local.h"
 #include "host/host.h"
 #include "scheduler/facts.h"
 #include "scheduler/scheduler.h"

@@ -3,6 +3,7 @@
 #include "fake_server.h"
 
 #include "base/clock.h"
+#include "client/local.h"
 #include "machinery/json.h"
 
 #include <coxswain/kit/alloc.h>
