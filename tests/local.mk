@@ -18,7 +18,7 @@ AM_TESTS_ENVIRONMENT = \
 
 # A C unit test: check_PROGRAMS += tests/unit/x, TESTS += tests/unit/x,
 # tests_unit_x_SOURCES = %D%/x.c, tests_unit_x_CPPFLAGS/LDADD = the two below.
-UNIT_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS) $(CMOCKA_CFLAGS)
+UNIT_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS) -I$(top_srcdir)/tests $(CMOCKA_CFLAGS)
 UNIT_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS) $(CMOCKA_LIBS)
 
 include tests/style/local.mk

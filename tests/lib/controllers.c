@@ -11,11 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t fixture_deadline(void)
-{
-	return clock_monotonic() + 15 * CLOCK_SECOND;
-}
-
 int fixture_set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));

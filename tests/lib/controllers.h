@@ -8,6 +8,7 @@
 
 #include "controller/controller.h"
 #include "host/host.h"
+#include "lib/eventually.h"
 #include "lib/fake_server.h"
 
 struct fixture {
@@ -35,14 +36,5 @@ void put(struct fixture *f, const char *resource, const char *format, ...) COX_P
 bool has_event(struct fixture *f, const char *reason, const char *message);
 /* Serves discovery of these kinds: "pods/Pod services/Service", all namespaced. */
 void serve_discovery(struct fixture *f, const char *kinds);
-
-uint64_t fixture_deadline(void);
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t until_ = fixture_deadline();                                              \
-		while (!(condition) && clock_monotonic() < until_)                                 \
-			sched_yield();                                                             \
-		assert_true(condition);                                                            \
-	} while (0)
 
 #endif

@@ -6,6 +6,7 @@
 #include "client/informer.h"
 #include "client/module.h"
 #include "client/recorder.h"
+#include "lib/eventually.h"
 #include "lib/fake_http.h"
 #include "lib/fake_server.h"
 
@@ -16,14 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t until_ = clock_monotonic() + 15 * CLOCK_SECOND;                           \
-		while (!(condition) && clock_monotonic() < until_)                                 \
-			sched_yield();                                                             \
-		assert_true(condition);                                                            \
-	} while (0)
 
 struct fixture {
 	struct fake_server *server;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "client/informer.h"
 #include "client/list.h"
+#include "lib/eventually.h"
 #include "lib/fake_server.h"
 
 #include <coxswain/kit/json.h>
@@ -20,14 +21,6 @@ static uint64_t soon(void)
 {
 	return clock_monotonic() + 10 * CLOCK_SECOND;
 }
-
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t until_ = soon();                                                          \
-		while (!(condition) && clock_monotonic() < until_)                                 \
-			sched_yield();                                                             \
-		assert_true(condition);                                                            \
-	} while (0)
 
 /* ---- objects ---- */
 

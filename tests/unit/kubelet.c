@@ -10,6 +10,7 @@
 #include "kubelet/kubelet.h"
 #include "kubelet/pod_worker.h"
 #include "kubelet/volumes.h"
+#include "lib/eventually.h"
 #include "lib/fake_server.h"
 
 #include <coxswain/kit/cleanup.h>
@@ -19,15 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t until_ = clock_monotonic() + 20 * CLOCK_SECOND;                           \
-		while (!(condition) && clock_monotonic() < until_)                                 \
-			usleep(2000);                                                              \
-		if (!(condition))                                                                  \
-			show();                                                                    \
-		assert_true(condition);                                                            \
-	} while (0)
+#undef eventually
+#define eventually(condition) eventually_or(condition, show())
 
 static struct fixture {
 	struct fake_server *server;
@@ -484,7 +478,7 @@ static void test_recovery(void **state)
 	/* Pods that ended long before leave nothing either, and end as they did. */
 	assert_true(pod_has("over", "status.phase", "Succeeded"));
 	start_kubelet();
-	eventually(at.kubelet->synced);
+	eventually(has_synced_pods(2));
 	assert_int_equal(sandbox_count("kept"), 0);
 	assert_int_equal(sandbox_count("over"), 0);
 	end();

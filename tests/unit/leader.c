@@ -4,20 +4,13 @@
 
 #include "base/clock.h"
 #include "client/leader.h"
+#include "lib/eventually.h"
 #include "lib/fake_server.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t until_ = clock_monotonic() + 15 * CLOCK_SECOND;                           \
-		while (!(condition) && clock_monotonic() < until_)                                 \
-			sched_yield();                                                             \
-		assert_true(condition);                                                            \
-	} while (0)
 
 struct candidate {
 	_Atomic int elected, lost;

@@ -248,3 +248,4 @@ endif
 
 # Included by several tests; none of them is its owner.
 EXTRA_DIST += %D%/unit.h
+EXTRA_DIST += tests/lib/eventually.h

@@ -9,6 +9,7 @@
 #include "controller/flags.h"
 #include "controller/manager.h"
 #include "host/host.h"
+#include "lib/eventually.h"
 #include "lib/fake_http.h"
 #include "lib/fake_server.h"
 
@@ -16,14 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t until_ = clock_monotonic() + 15 * CLOCK_SECOND;                           \
-		while (!(condition) && clock_monotonic() < until_)                                 \
-			sched_yield();                                                             \
-		assert_true(condition);                                                            \
-	} while (0)
 
 static _Atomic unsigned stops;
 

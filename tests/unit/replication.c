@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "controller/controller.h"
 #include "host/host.h"
+#include "lib/eventually.h"
 #include "lib/fake_server.h"
 
 #include <coxswain/kit/cleanup.h>
@@ -25,19 +26,6 @@ struct fixture {
 	struct host_plugin *plugin;
 	struct controllers *controllers;
 };
-
-static uint64_t soon(void)
-{
-	return clock_monotonic() + 10 * CLOCK_SECOND;
-}
-
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t until_ = soon();                                                          \
-		while (!(condition) && clock_monotonic() < until_)                                 \
-			sched_yield();                                                             \
-		assert_true(condition);                                                            \
-	} while (0)
 
 static int set_up(void **state)
 {

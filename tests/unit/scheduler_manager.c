@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "host/host.h"
+#include "lib/eventually.h"
 #include "lib/fake_http.h"
 #include "lib/fake_server.h"
 #include "scheduler/flags.h"
@@ -20,14 +21,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t until_ = clock_monotonic() + 20 * CLOCK_SECOND;                           \
-		while (!(condition) && clock_monotonic() < until_)                                 \
-			sched_yield();                                                             \
-		assert_true(condition);                                                            \
-	} while (0)
 
 #define POLICY(rest) "{\"kind\":\"Policy\",\"apiVersion\":\"v1\"," rest "}"
 

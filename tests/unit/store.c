@@ -290,7 +290,7 @@ static void test_queue(void **state)
 			break;
 		assert_int_equal(store_submit(fixture.store, &one->txn, &err), 0);
 		if (i == 0) /* the first is on its way; the others gather behind it */
-			EVENTUALLY(fake_get(&fixture.fake, submitting) == 1);
+			eventually(fake_get(&fixture.fake, submitting) == 1);
 	}
 	assert_int_equal(store_submit(fixture.store, &many[i].txn, &err), -1);
 	assert_int_equal(err.reason, COX_REASON_TOO_MANY_REQUESTS);
@@ -301,7 +301,7 @@ static void test_queue(void **state)
 	fixture.fake.hold_submit = false;
 	pthread_cond_broadcast(&fixture.fake.changed);
 	pthread_mutex_unlock(&fixture.fake.lock);
-	EVENTUALLY(told == CROWD + 2);
+	eventually(told == CROWD + 2);
 	for (i = 0; i < CROWD + 2; i++)
 		assert_int_equal(many[i].txn.result, STORE_COMMITTED);
 	assert_int_equal(fixture.fake.largest_batch, 16);
@@ -330,9 +330,9 @@ static void test_queue_delay(void **state)
 		if (i == 2)
 			break;
 		assert_int_equal(store_submit(fixture.store, &many[i].txn, &err), 0);
-		EVENTUALLY(fake_get(&fixture.fake, submitting) == 1);
+		eventually(fake_get(&fixture.fake, submitting) == 1);
 	}
-	EVENTUALLY(clock_monotonic() - many[1].txn.queued_ns > options.queue_delay_ns);
+	eventually(clock_monotonic() - many[1].txn.queued_ns > options.queue_delay_ns);
 	assert_int_equal(store_submit(fixture.store, &many[2].txn, &err), -1);
 	assert_int_equal(err.reason, COX_REASON_TOO_MANY_REQUESTS);
 	/* Stopping: what was handed over is told its result, the rest is refused. */
@@ -415,9 +415,9 @@ static void test_compaction(void **state)
 	fixture_start(&fixture, &options, fill);
 	revision = put_pod(&fixture, "a", "new", "x", "", 0).revision;
 	put_pod(&fixture, "a", "newer", "x", "", 0);
-	EVENTUALLY(store_compacted(fixture.store) > revision);
-	EVENTUALLY((store_figures(fixture.store, &figures), figures.history_events == 0));
-	EVENTUALLY(fake_get(&fixture.fake, compacted) > revision);
+	eventually(store_compacted(fixture.store) > revision);
+	eventually((store_figures(fixture.store, &figures), figures.history_events == 0));
+	eventually(fake_get(&fixture.fake, compacted) > revision);
 	assert_int_equal(figures.history_bytes, 0);
 	assert_null(store_snapshot_at(fixture.pods, revision, &err));
 	assert_int_equal(err.reason, COX_REASON_EXPIRED);
@@ -471,11 +471,11 @@ static void test_waiters(void **state)
 	assert_int_equal(store_wait(fixture.store, &near.waiter, &err), 0);
 	assert_int_equal(store_wait(fixture.store, &late.waiter, &err), 0);
 	assert_int_equal(store_wait(fixture.store, &gone.waiter, &err), 0);
-	EVENTUALLY(late.reached == 0);
+	eventually(late.reached == 0);
 	assert_true(store_wait_cancel(fixture.store, &gone.waiter));
 	assert_false(store_wait_cancel(fixture.store, &late.waiter));
 	put_pod(&fixture, "a", "new", "x", "", 0);
-	EVENTUALLY(near.reached == 1);
+	eventually(near.reached == 1);
 	assert_int_equal(far.reached, 9);
 	assert_int_equal(gone.reached, 9);
 	wait_for(&near, now + 50, 60000);
@@ -513,14 +513,14 @@ static void test_visible(void **state)
 	one.put = (struct cox_put){bytes(one.key), bytes("{\"metadata\":{}}"), FIXTURE_TAG, 0};
 	one.txn = (struct store_txn){.puts = &one.put, .put_count = 1, .done = count_told};
 	assert_int_equal(store_submit(fixture.store, &one.txn, NULL), 0);
-	EVENTUALLY(fake_revision(&fixture.fake) == 2);
+	eventually(fake_revision(&fixture.fake) == 2);
 	assert_null(store_get(fixture.pods, "a", "p"));
-	EVENTUALLY(told == 1); /* only because it took too long */
+	eventually(told == 1); /* only because it took too long */
 	assert_int_equal(one.txn.result, STORE_UNKNOWN);
 	assert_string_equal(one.txn.why, "stored at revision 2, but the store's event stream has "
 					 "not come that far");
 	fake_set(&fixture.fake, &fixture.fake.hold_events, false);
-	EVENTUALLY(store_revision(fixture.store) == 2);
+	eventually(store_revision(fixture.store) == 2);
 	fixture_stop(&fixture);
 }
 
@@ -557,7 +557,7 @@ static void test_load_at_run_time(void **state)
 	store_snapshot_unref(snapshot);
 	fake_put(&fixture.fake, "/registry/example.com/widgets/a/w2",
 		 "{\"metadata\":{},\"spec\":{\"color\":\"red\"}}", 100);
-	EVENTUALLY(store_revision(fixture.store) == 12);
+	eventually(store_revision(fixture.store) == 12);
 	snapshot = store_snapshot(widgets);
 	list(text, snapshot, &red, "", 9);
 	assert_string_equal(text, "a/w1 a/w2");
@@ -604,14 +604,14 @@ static void test_lost(void **state)
 	fixture.fake.lose = true;
 	pthread_cond_broadcast(&fixture.fake.changed);
 	pthread_mutex_unlock(&fixture.fake.lock);
-	EVENTUALLY(store_health(fixture.store, &err) == -1);
+	eventually(store_health(fixture.store, &err) == -1);
 	assert_int_equal(err.reason, COX_REASON_SERVICE_UNAVAILABLE);
 	/* While nothing is seen: */
 	fake_delete(&fixture.fake, "/registry/pods/a/one");
 	revision = fake_put(&fixture.fake, "/registry/pods/a/three",
 			    pod_json(json, "a", "three", "x", "n9"), FIXTURE_TAG);
-	EVENTUALLY(store_revision(fixture.store) == revision);
-	EVENTUALLY(store_health(fixture.store, NULL) == 0);
+	eventually(store_revision(fixture.store) == revision);
+	eventually(store_health(fixture.store, NULL) == 0);
 	assert_null(store_get(fixture.pods, "a", "one"));
 	after = store_get(fixture.pods, "a", "three");
 	assert_int_equal(store_entry_revision(after), revision);

@@ -4,6 +4,7 @@
 #define COX_TESTS_STORE_FIXTURE_H
 
 #include "fake_storage.h"
+#include "lib/eventually.h"
 #include "store/submit.h"
 #include "store/watch.h"
 
@@ -37,17 +38,5 @@ struct write put_pod(struct fixture *fixture, const char *namespace, const char 
 struct write delete_pod(struct fixture *fixture, const char *namespace, const char *name);
 
 #define ANY UINT64_MAX
-
-/* Until the condition holds, ten seconds at most. */
-#define EVENTUALLY(condition)                                                                      \
-	do {                                                                                       \
-		int tries_ = 0;                                                                    \
-                                                                                                   \
-		while (!(condition)) {                                                             \
-			if (tries_++ > 20000)                                                      \
-				fail_msg("not within ten seconds: %s", #condition);                \
-			usleep(500);                                                               \
-		}                                                                                  \
-	} while (0)
 
 #endif

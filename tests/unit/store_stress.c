@@ -357,8 +357,8 @@ static void test_broken_stream(void **state)
 	assert_int_equal(pthread_create(&reader, NULL, come_and_go, stress), 0);
 	for (int i = 0; i < 20 && atomic_load(&stress->running) > 0; i++) {
 		fake_set(&stress->fixture.fake, &stress->fixture.fake.lose, true);
-		EVENTUALLY(!fake_get(&stress->fixture.fake, lose));
-		EVENTUALLY(store_health(stress->fixture.store, NULL) == 0);
+		eventually(!fake_get(&stress->fixture.fake, lose));
+		eventually(store_health(stress->fixture.store, NULL) == 0);
 		assert_int_equal(
 			store_reload_collection(stress->fixture.pods, FIXTURE_TAG, NULL, NULL), 0);
 	}

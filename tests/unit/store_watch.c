@@ -144,9 +144,9 @@ static void test_meaning(void **state)
 	assert_seen(&named, "ADDED web@2 MODIFIED web@4 MODIFIED web@5 MODIFIED web@7 DELETED "
 			    "web@8");
 	/* Everyone that was at rest was woken once, and nobody else. */
-	EVENTUALLY(all.wakes == 1 && on_n1.wakes == 1 && in_b.wakes == 1 && named.wakes == 1);
+	eventually(all.wakes == 1 && on_n1.wakes == 1 && in_b.wakes == 1 && named.wakes == 1);
 	put_pod(&fixture, "c", "other", "z", "n3", 0);
-	EVENTUALLY(all.wakes == 2 && selected.wakes == 2);
+	eventually(all.wakes == 2 && selected.wakes == 2);
 	assert_int_equal(on_n1.wakes, 1);
 	assert_int_equal(in_b.wakes, 1);
 	assert_int_equal(named.wakes, 1);
@@ -237,7 +237,7 @@ static void test_missed(void **state)
 	assert_int_equal(idle.wakes, 0);
 	assert_int_equal(store_watch_revision(idle.watch), revision);
 	put_pod(&fixture, "a", "p", "x", "n1", ANY);
-	EVENTUALLY(idle.wakes == 1);
+	eventually(idle.wakes == 1);
 	drain(&idle);
 	assert_memory_equal(idle.seen, "ADDED p@", 8);
 	options = options_for(&slow, NULL);
@@ -308,7 +308,7 @@ static void test_bad_values(void **state)
 	fake_put(&fixture.fake, "/registry/pods/a/p", "{\"metadata\":", FIXTURE_TAG);
 	fake_put(&fixture.fake, "/registry/pods/a/p", pod_json(json, "a", "p", "x", "n1"),
 		 FIXTURE_TAG);
-	EVENTUALLY(store_revision(fixture.store) == 4);
+	eventually(store_revision(fixture.store) == 4);
 	/* Never told as a deletion: that could end a pod that runs. */
 	assert_seen(&plain, "ERROR p@3 ADDED p@4");
 	assert_seen(&selected, "ERROR p@3 ADDED p@4");
@@ -340,7 +340,7 @@ static void test_ends(void **state)
 	one.watch = store_watch_open(fixture.pods, &options, store_revision(fixture.store), NULL);
 	assert_seen(&one, "");
 	fake_set(&fixture.fake, &fixture.fake.lose, true);
-	EVENTUALLY(one.wakes == 1);
+	eventually(one.wakes == 1);
 	assert_seen(&one, "EXPIRED");
 	store_watch_close(one.watch);
 

@@ -12,6 +12,7 @@
 
 #include "apiserver/write.h"
 #include "base/error.h"
+#include "lib/eventually.h"
 #include "lib/fake_server.h"
 
 #include <stdbool.h>
@@ -83,14 +84,6 @@ void stored_is(struct fixture *f, const char *resource, const char *name, const 
 
 /* "in" the namespaces of the fake server */
 void put_namespace(struct fixture *f, const char *name, const char *phase);
-
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t until_ = clock_monotonic() + 20 * CLOCK_SECOND;                           \
-		while (!(condition) && clock_monotonic() < until_)                                 \
-			sched_yield();                                                             \
-		assert_true(condition);                                                            \
-	} while (0)
 
 /* The suites. */
 extern const struct CMUnitTest namespace_tests[], pod_tests[], limit_tests[], quota_tests[],

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "host/host.h"
+#include "lib/eventually.h"
 #include "lib/fake_server.h"
 #include "scheduler/scheduler.h"
 
@@ -18,14 +19,6 @@ struct rig {
 	struct host *host;
 	struct scheduler *scheduler;
 };
-
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t until_ = clock_monotonic() + 20 * CLOCK_SECOND;                           \
-		while (!(condition) && clock_monotonic() < until_)                                 \
-			sched_yield();                                                             \
-		assert_true(condition);                                                            \
-	} while (0)
 
 /* A chain of these plugins, separated by commas; `policy` is JSON or NULL. */
 struct chain *rig_chain(struct rig *rig, const char *plugins, const char *policy,
