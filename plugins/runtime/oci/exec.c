@@ -2,7 +2,8 @@
 /*
  * Streams into containers: exec, attach and port-forward. An exec without a
  * terminal hands the caller's own descriptors to the process; with one, the
- * runtime sits on the slave of a terminal whose master is copied here.
+ * runtime makes the terminal in the container, sends its master here, where it
+ * is copied, and leaves: nothing stands between that could lose the last words.
  */
 #include "oci.h"
 
@@ -20,6 +21,7 @@
 #define SECOND 1000000000ull
 #define OUTPUT_MAX (16u << 20)
 #define BLOCK 32768
+#define CONSOLE_TIME 30000 /* ms that the runtime has to send a terminal */
 
 enum conmon_stream { CONMON_STDOUT = 2, CONMON_STDERR = 3 };
 
@@ -98,6 +100,7 @@ struct execution {
 	int pidfd;
 	int32_t pid;	     /* of the runtime */
 	const char *pidfile; /* of the command */
+	const char *console; /* path of the socket that the master comes by */
 	int master;	     /* of the terminal; -1: none */
 };
 
@@ -126,9 +129,7 @@ static void resize(const struct execution *run, int *resize_fd)
 		return;
 	window.ws_col = size.columns;
 	window.ws_row = size.rows;
-	ioctl(run->master, TIOCSWINSZ, &window);
-	/* It is nobody's controlling terminal, so the kernel tells nobody. */
-	kill(run->pid, SIGWINCH);
+	ioctl(run->master, TIOCSWINSZ, &window); /* the kernel tells who sits there */
 }
 
 /* Copies between the terminal and the caller until the command ends. */
@@ -158,6 +159,9 @@ static bool pump_terminal(struct oci *oci, const struct cox_call *call, const st
 		}
 		if (ended)
 			return true;
+		/* Before the input, which may ask for it. */
+		if (polls[2].revents)
+			resize(run, &sizes);
 		if (polls[1].revents) {
 			got = read(in, block, sizeof(block));
 			if (got == 0) {
@@ -168,8 +172,6 @@ static bool pump_terminal(struct oci *oci, const struct cox_call *call, const st
 				write_whole(run->master, block, (size_t)got);
 			}
 		}
-		if (polls[2].revents)
-			resize(run, &sizes);
 		ended = polls[3].revents != 0;
 		if (ready == 0 && call && oci->host->cancelled(call))
 			return false;
@@ -188,19 +190,85 @@ static bool wait_plain(struct oci *oci, const struct cox_call *call, const struc
 	}
 }
 
-static int open_terminal(struct oci *oci, int *master, int *slave, struct cox_error *err)
+/* Takes the descriptor that somebody sends; -1: it is none. */
+static int receive_descriptor(int from)
 {
-	char name[64];
-	int unlocked = 0;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	char byte;
+	struct iovec part = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	struct cmsghdr *header;
+	int fd = -1;
 
-	*master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (*master < 0 || ioctl(*master, TIOCSPTLCK, &unlocked) != 0 ||
-	    ptsname_r(*master, name, sizeof(name)) != 0)
-		return oci_fail_errno(oci, err, "open a terminal");
-	*slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (*slave < 0)
-		return oci_fail_errno(oci, err, "open %s", name);
-	return 0;
+	if (recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1)
+		return -1;
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	return fd;
+}
+
+/* Listens where the runtime sends the master of the terminal. */
+static int open_console(struct oci *oci, const char *path, struct cox_error *err)
+{
+	cox_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return oci->host->fail(err, COX_REASON_INVALID,
+				       "the path %s is too long for a socket: choose a shorter "
+				       "state-directory",
+				       path);
+	memcpy(address.sun_path, path, strlen(path));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    listen(fd, 1) != 0)
+		return oci_fail_errno(oci, err, "listen on %s", path);
+	return cox_steal_fd(&fd);
+}
+
+static bool is_readable(int fd, int unless_ended, int timeout_ms)
+{
+	struct pollfd polls[2] = {{fd, POLLIN, 0}, {unless_ended, POLLIN, 0}};
+
+	return poll(polls, 2, timeout_ms) > 0 && polls[0].revents;
+}
+
+/* Takes the master; stays without one if the runtime ends first, which says why. */
+static int take_master(struct oci *oci, int console, struct execution *run, struct cox_error *err)
+{
+	cox_autoclose int fd = -1;
+
+	if (is_readable(console, run->pidfd, CONSOLE_TIME))
+		fd = accept4(console, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0 && is_readable(fd, -1, CONSOLE_TIME))
+		run->master = receive_descriptor(fd);
+	if (run->master >= 0 || is_readable(run->pidfd, -1, 0))
+		return 0;
+	kill_execution(run);
+	oci_exit_code(run->pidfd);
+	return oci->host->fail(err, COX_REASON_INTERNAL_ERROR,
+			       "exec: the runtime sent no terminal");
+}
+
+static int spawn_execution(struct oci *oci, const char *const *argv,
+			   const struct cox_streams *streams, struct execution *run,
+			   struct cox_error *err)
+{
+	const int wanted[3] = {streams->stdin_fd, streams->stdout_fd, streams->stderr_fd};
+	struct cox_spawn_fd fds[3];
+	struct oci_command command = {.argv = argv, .fds = fds};
+
+	for (int i = 0; !streams->tty && i < 3; i++)
+		if (wanted[i] >= 0)
+			fds[command.fd_count++] = (struct cox_spawn_fd){wanted[i], i};
+	return oci_spawn(oci, &command, &run->pidfd, &run->pid, err);
 }
 
 static int start_execution(struct oci *oci, struct oci_unit *unit,
@@ -208,7 +276,11 @@ static int start_execution(struct oci *oci, struct oci_unit *unit,
 			   struct execution *run, struct cox_error *err)
 {
 	cox_autofree char *root = oci_format("%s/runtime", oci->state);
-	const char *argv[] = {oci->runtime_path,
+	cox_autofree char *helper = oci_format("%s/coxswain-oci-helper", oci->helpers);
+	const char *argv[] = {helper,
+			      "follow",
+			      run->pidfile,
+			      oci->runtime_path,
 			      "--root",
 			      root,
 			      "--log",
@@ -220,23 +292,24 @@ static int start_execution(struct oci *oci, struct oci_unit *unit,
 			      process,
 			      "--pid-file",
 			      run->pidfile,
-			      streams->tty ? "--tty" : unit->id,
-			      streams->tty ? unit->id : NULL,
+			      "--tty",
+			      "--detach",
+			      "--console-socket",
+			      run->console,
+			      unit->id,
 			      NULL};
-	const int wanted[3] = {streams->stdin_fd, streams->stdout_fd, streams->stderr_fd};
-	struct cox_spawn_fd fds[3];
-	struct oci_command command = {.argv = argv, .fds = fds};
-	cox_autoclose int slave = -1;
+	enum { DIRECT = 3, TTY = 15 };
+	cox_autoclose int console = -1;
 
-	if (streams->tty && open_terminal(oci, &run->master, &slave, err) != 0)
-		return -1;
-	for (int i = 0; i < 3; i++) {
-		int fd = streams->tty ? slave : wanted[i];
-
-		if (fd >= 0)
-			fds[command.fd_count++] = (struct cox_spawn_fd){fd, i};
+	if (!streams->tty) {
+		argv[TTY] = unit->id;
+		argv[TTY + 1] = NULL;
+		return spawn_execution(oci, argv + DIRECT, streams, run, err);
 	}
-	return oci_spawn(oci, &command, &run->pidfd, &run->pid, err);
+	console = open_console(oci, run->console, err);
+	if (console < 0 || spawn_execution(oci, argv, streams, run, err) != 0)
+		return -1;
+	return take_master(oci, console, run, err);
 }
 
 /* The runtime's last words, if the command never came to life. */
@@ -265,7 +338,7 @@ int oci_exec(void *self, const struct cox_call *call, const char *id,
 {
 	struct oci *oci = self;
 	struct oci_unit *unit = get_running(oci, id, false, err);
-	cox_autofree char *process = NULL, *pidfile = NULL, *log = NULL;
+	cox_autofree char *process = NULL, *pidfile = NULL, *log = NULL, *console = NULL;
 	struct execution run = {.pidfd = -1, .master = -1};
 	uint64_t random;
 	int result = -1, code;
@@ -277,7 +350,9 @@ int oci_exec(void *self, const struct cox_call *call, const char *id,
 	process = oci_format("%s/exec-%016" PRIx64 ".json", oci->state, random);
 	pidfile = oci_format("%s/exec-%016" PRIx64 ".pid", oci->state, random);
 	log = oci_format("%s/exec-%016" PRIx64 ".log", oci->state, random);
+	console = oci_format("%s/exec-%016" PRIx64 ".sock", oci->state, random);
 	run.pidfile = pidfile;
+	run.console = console;
 	if (!command->count) {
 		oci->host->fail(err, COX_REASON_INVALID, "no command to run");
 		goto out;
@@ -285,8 +360,8 @@ int oci_exec(void *self, const struct cox_call *call, const char *id,
 	if (write_process(oci, unit, command, streams->tty, process, err) != 0 ||
 	    start_execution(oci, unit, streams, process, log, &run, err) != 0)
 		goto out;
-	whole = streams->tty ? pump_terminal(oci, call, &run, streams)
-			     : wait_plain(oci, call, &run);
+	whole = run.master >= 0 ? pump_terminal(oci, call, &run, streams)
+				: wait_plain(oci, call, &run);
 	if (!whole)
 		kill_execution(&run);
 	code = oci_exit_code(run.pidfd);
@@ -303,6 +378,7 @@ out:
 	unlink(process);
 	unlink(pidfile);
 	unlink(log);
+	unlink(console);
 	cox_cleanup_close(&run.pidfd);
 	cox_cleanup_close(&run.master);
 	oci_put_unit(oci, unit);
@@ -489,31 +565,6 @@ int oci_attach(void *self, const struct cox_call *call, const char *id,
 	}
 	oci_put_unit(oci, unit);
 	return fd >= 0 ? 0 : -1;
-}
-
-/* Takes the descriptor that the helper sends; -1: it sent none. */
-static int receive_descriptor(int from)
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	char byte;
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {.msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-	struct cmsghdr *header;
-	int fd = -1;
-
-	if (recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1)
-		return -1;
-	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-	    header->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	return fd;
 }
 
 int oci_port_forward(void *self, const struct cox_call *call, const char *sandbox_id, uint16_t port,

@@ -14,6 +14,8 @@
  *   connect PORT                joins the network namespace on descriptor 3,
  *                               connects to loopback, and sends the socket
  *                               over descriptor 4
+ *   follow PIDFILE COMMAND…     runs the runtime's command, which starts a
+ *                               process and leaves it; ends as that one does
  *   crun ARGUMENTS (by name)    runs crun, named by COX_OCI_CRUN, without the
  *                               cgroup v2 mount that a hybrid host adds
  *
@@ -35,6 +37,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 void die(const char *format, ...)
@@ -136,6 +139,47 @@ static void do_connect(const char *number)
 		die("cannot hand over the connection: %s", strerror(errno));
 }
 
+/* The exit code of a child, the way a shell has it. */
+static int code_of(pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			die("cannot wait for process %d: %s", (int)child, strerror(errno));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/*
+ * A process that the runtime leaves is given to this one, which so learns how
+ * it ends; the terminal needs nobody in between.
+ */
+static void do_follow(const char *pidfile, char **argv)
+{
+	FILE *file;
+	pid_t child;
+	int code, pid = 0;
+
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+		die("cannot take in processes: %s", strerror(errno));
+	child = fork();
+	if (child < 0)
+		die("cannot start %s: %s", argv[0], strerror(errno));
+	if (child == 0) {
+		execv(argv[0], argv);
+		die("%s: %s", argv[0], strerror(errno));
+	}
+	code = code_of(child);
+	if (code == 0) {
+		file = fopen(pidfile, "re");
+		if (!file || fscanf(file, "%d", &pid) != 1 || pid <= 0)
+			die("%s names no process", pidfile);
+		fclose(file);
+		code = code_of(pid);
+	}
+	_exit(code);
+}
+
 /*
  * crun 1.8 refuses a cgroup v1 host that also mounts v2 below it. Only the
  * mount point's parent becomes private, so that everything else still
@@ -163,6 +207,8 @@ int main(int argc, char **argv)
 	name = name ? name + 1 : argv[0];
 	if (strcmp(name, "crun") == 0)
 		run_crun(argv);
+	if (argc >= 4 && strcmp(argv[1], "follow") == 0)
+		do_follow(argv[2], argv + 3);
 	umask(0);
 	if (argc == 4 && strcmp(argv[1], "unpack") == 0)
 		helper_unpack(argv[2], strtoull(argv[3], NULL, 10), true);
