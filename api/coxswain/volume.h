@@ -75,6 +75,11 @@ struct cox_volume_ops {
 	 */
 	int (*tear_down)(void *self, const struct cox_call *call, const char *directory,
 			 struct cox_error *err);
+	/*
+	 * 1: containers never write into these volumes, whatever the pod says.
+	 * Quick, no I/O. NULL: the pod decides.
+	 */
+	int (*readonly)(void *self);
 };
 
 COX_STATIC_ASSERT(sizeof(struct cox_volume_ops) % sizeof(void *) == 0, "no tail padding");

@@ -128,6 +128,7 @@ static const struct host_op volume_ops[] = {
 	REQUIRED(volume, recognise),
 	REQUIRED(volume, set_up),
 	REQUIRED(volume, tear_down),
+	OPTIONAL(volume, readonly),
 };
 static const char *const volume_known[] = {"emptydir",	"hostpath",    "secret", "configmap",
 					   "projected", "downwardapi", NULL};

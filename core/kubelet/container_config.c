@@ -80,7 +80,8 @@ static int add_volume_mounts(const struct container_start *start, struct arena *
 		const char *expression = value_get_text(mount, "subPathExpr");
 		struct cox_mount added = {
 			.container_path = value_get_text(mount, "mountPath"),
-			.readonly = value_get_bool(mount, "readOnly"),
+			.readonly = value_get_bool(mount, "readOnly") ||
+				    volumes_are_readonly(start->kubelet, start->object, mount),
 			.propagation = propagation(mount),
 			.recursive_readonly =
 				!strcmp(value_get_text(mount, "recursiveReadOnly"), "Enabled"),

@@ -83,6 +83,15 @@ static int write_field(void *context, const struct cox_value *selector, const st
 	return 0;
 }
 
+/* What stands beside the name, such as "nfs". */
+static const char *kind_of(const struct value *source)
+{
+	for (size_t i = 0; value_is(source, VALUE_OBJECT) && i < source->count; i++)
+		if (strcmp(source->object.members[i].key, "name") != 0)
+			return source->object.members[i].key;
+	return "";
+}
+
 static int set_up_one(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
 		      const struct value *source, uint64_t *again, struct cox_error *err)
 {
@@ -109,8 +118,9 @@ static int set_up_one(struct kubelet *kubelet, struct pod *pod, const struct cox
 	cox_autobuf parent = COX_BUF_INIT;
 
 	if (!plugin)
-		return error_set(err, COX_REASON_INVALID, "no volume plugin matched name: %s",
-				 name);
+		return error_set(err, COX_REASON_INVALID,
+				 "no volume plugin matched: this node has none for \"%s\"",
+				 kind_of(source));
 	ops = host_ops(plugin);
 	volume.directory = volume_directory(kubelet, &arena, pod->uid, plugin, name);
 	cox_buf_add(&parent, volume.directory,
@@ -224,19 +234,40 @@ int volumes_tear_down(struct kubelet *kubelet, const char *uid, struct cox_error
 
 /* ---- mounts ---- */
 
+/* The entry of spec.volumes that a volumeMount names. */
+static const struct value *volume_of(const struct cox_object *object, const struct value *mount)
+{
+	const struct value *list = object_path(object_root(object), "spec.volumes"), *source;
+	const char *name = value_get_text(mount, "name");
+
+	for (size_t i = 0; (source = value_at(list, i)); i++)
+		if (!strcmp(value_get_text(source, "name"), name))
+			return source;
+	return NULL;
+}
+
+bool volumes_are_readonly(struct kubelet *kubelet, const struct cox_object *object,
+			  const struct value *mount)
+{
+	const struct value *source = volume_of(object, mount);
+	struct host_plugin *plugin = source ? plugin_for(kubelet, source) : NULL;
+	const struct cox_volume_ops *ops = plugin ? host_ops(plugin) : NULL;
+
+	if (!ops || !ops->readonly)
+		return false;
+	host_call_scope(plugin);
+	return ops->readonly(host_self(plugin)) == 1;
+}
+
 const char *volumes_mount_path(struct kubelet *kubelet, struct pod *pod,
 			       const struct cox_object *object, const struct value *container,
 			       const struct value *mount, const char *sub_path, size_t index,
 			       struct arena *arena, struct cox_error *err)
 {
-	const struct value *list = object_path(object_root(object), "spec.volumes"), *source;
+	const struct value *source = volume_of(object, mount);
 	const char *name = value_get_text(mount, "name"), *target, *path;
-	struct host_plugin *plugin;
-	size_t at = 0;
+	struct host_plugin *plugin = source ? plugin_for(kubelet, source) : NULL;
 
-	while ((source = value_at(list, at)) && strcmp(value_get_text(source, "name"), name) != 0)
-		at++;
-	plugin = source ? plugin_for(kubelet, source) : NULL;
 	if (!plugin) {
 		error_set(err, COX_REASON_INVALID, "no volume \"%s\" for the mount at %s", name,
 			  value_get_text(mount, "mountPath"));

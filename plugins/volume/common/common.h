@@ -74,6 +74,10 @@ int volume_add_downward(struct volume_pass *pass, const struct cox_value *source
 int volume_mount_tmpfs(const struct cox_host *host, const char *directory, uint64_t size,
 		       uint32_t mode, struct cox_error *err) COX_MUST_CHECK;
 int volume_is_mounted(const char *directory);
+
+/* For `readonly`: what is shown is somebody else's to change. */
+int volume_always(void *self);
+
 /* tear_down of every plugin here but hostPath: unmounts, then removes it all. */
 int volume_tear_down(void *self, const struct cox_call *call, const char *directory,
 		     struct cox_error *err) COX_MUST_CHECK;

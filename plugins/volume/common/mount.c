@@ -104,6 +104,12 @@ static int remove_below(int directory, dev_t device)
 	return failed;
 }
 
+int volume_always(void *self)
+{
+	(void)self;
+	return 1;
+}
+
 int volume_tear_down(void *self, const struct cox_call *call, const char *directory,
 		     struct cox_error *err)
 {

@@ -30,6 +30,7 @@ static const struct cox_volume_ops configmap_ops = {
 	.recognise = configmap_recognise,
 	.set_up = configmap_set_up,
 	.tear_down = volume_tear_down,
+	.readonly = volume_always,
 };
 
 COX_VOLUME_PLUGIN(configmap_ops, .name = "configmap", .version = COX_RELEASE,

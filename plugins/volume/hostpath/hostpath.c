@@ -15,20 +15,40 @@ static int hostpath_recognise(void *self, const struct cox_objects *objects,
 	return objects->get(source, "hostPath") != NULL;
 }
 
-static bool type_is(const char *wanted, mode_t mode)
-{
-	static const struct {
-		const char *name;
-		mode_t format;
-	} types[] = {{"Directory", S_IFDIR},  {"DirectoryOrCreate", S_IFDIR},
-		     {"File", S_IFREG},	      {"FileOrCreate", S_IFREG},
-		     {"Socket", S_IFSOCK},    {"CharDevice", S_IFCHR},
-		     {"BlockDevice", S_IFBLK}};
+/* The types that a path may be asked to be, and how people say them. */
+static const struct type {
+	const char *name, *text;
+	mode_t format;
+} types[] = {{"Directory", "directory", S_IFDIR},
+	     {"DirectoryOrCreate", "directory", S_IFDIR},
+	     {"File", "file", S_IFREG},
+	     {"FileOrCreate", "file", S_IFREG},
+	     {"Socket", "socket file", S_IFSOCK},
+	     {"CharDevice", "character device", S_IFCHR},
+	     {"BlockDevice", "block device", S_IFBLK}};
 
+static const struct type *find_type(const char *name)
+{
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (!strcmp(types[i].name, wanted))
-			return (mode & S_IFMT) == types[i].format;
-	return false;
+		if (!strcmp(types[i].name, name))
+			return &types[i];
+	return NULL;
+}
+
+static int refuse_type(const struct volume_plain *plain, const char *path, const char *name,
+		       enum cox_reason reason, struct cox_error *err)
+{
+	const struct type *type = find_type(name);
+
+	return plain->host->fail(err, reason, "hostPath type check failed: %s is not a %s", path,
+				 type ? type->text : name);
+}
+
+static bool type_is(const char *name, mode_t mode)
+{
+	const struct type *type = find_type(name);
+
+	return type && (mode & S_IFMT) == type->format;
 }
 
 /* With its parents, as DirectoryOrCreate promises. */
@@ -78,13 +98,10 @@ static int hostpath_set_up(void *self, const struct cox_call *call, const struct
 		if (!strcmp(type, "FileOrCreate") && make_file(path) != 0)
 			return volume_fail(plain->host, err, "create", path);
 		if (stat(path, &facts) != 0)
-			return plain->host->fail(err, COX_REASON_NOT_FOUND,
-						 "hostPath type check failed: %s is not a %s", path,
-						 type);
+			return refuse_type(plain, path, type, COX_REASON_NOT_FOUND, err);
 	}
 	if (*type && !type_is(type, facts.st_mode))
-		return plain->host->fail(err, COX_REASON_INVALID,
-					 "hostPath type check failed: %s is not a %s", path, type);
+		return refuse_type(plain, path, type, COX_REASON_INVALID, err);
 	memcpy(result->path, path, strlen(path) + 1);
 	return 0;
 }

@@ -29,6 +29,7 @@ static const struct cox_volume_ops secret_ops = {
 	.recognise = secret_recognise,
 	.set_up = secret_set_up,
 	.tear_down = volume_tear_down,
+	.readonly = volume_always,
 };
 
 COX_VOLUME_PLUGIN(secret_ops, .name = "secret", .version = COX_RELEASE,
