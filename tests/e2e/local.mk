@@ -6,6 +6,7 @@ E2E_TESTS = %D%/wire.bats %D%/watch.bats %D%/hostile.bats %D%/consistency.bats \
 E2E_TESTS += %D%/kubelet.bats
 E2E_TESTS += %D%/proxy.bats
 E2E_TESTS += %D%/ends.bats
+E2E_TESTS += %D%/cluster_pods.bats %D%/cluster_volumes.bats %D%/cluster_services.bats
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/cluster.bash tests/lib/kubectl.sh \
 	tests/lib/rows.sh

@@ -68,11 +68,10 @@ has_child() {
 	ps --ppid "$1" -o pid= | tr -d ' ' >"$2" && [ -s "$2" ]
 }
 
-# new_host NAME: only the namespaces; its first process does nothing, and has
-# the kernel reap what is left to it.
+# new_host NAME: only the namespaces; its first process does nothing but reap.
 new_host() {
 	setpriv --pdeathsig KILL unshare --mount --uts --ipc --net --pid --fork --kill-child \
-		--mount-proc sh -c 'trap "" CHLD; exec sleep infinity' \
+		--mount-proc env --ignore-signal=CHLD sleep infinity \
 		>>"$dir/$1.log" 2>&1 3>&- </dev/null &
 	printf '%s\n' $! >"$dir/$1.holder"
 	child_of $! "$dir/$1.init"
