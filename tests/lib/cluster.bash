@@ -246,7 +246,9 @@ make_images() {
 		#!/bin/sh
 		hostname >/www/index.html
 		echo "serving on port ${1:-80}"
-		exec httpd -f -p "${1:-80}" -h /www
+		trap 'kill $!; exit 0' TERM
+		httpd -f -p "${1:-80}" -h /www &
+		wait $!
 	END
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n$REMOTE_ADDR\\n"\n' \
