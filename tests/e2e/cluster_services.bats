@@ -214,7 +214,7 @@ backend-3" "$(names_of app=backend)"
 	kubectl delete rc,service backend
 }
 
-# rows: 191
+# rows: 191 278
 @test "two releases behind one service serve at the same time" {
 	create "$(controller v1 1 '{"app":"shop","version":"v1"}')"
 	create "$(controller v2 1 '{"app":"shop","version":"v2"}')"
@@ -223,6 +223,8 @@ backend-3" "$(names_of app=backend)"
 	retry 10 answered_by_all 4 "$(names_of app=shop)" ask "http://$(address_of shop):8080/"
 	same "$(names_of app=shop | sed 's/-.*//')" "v1
 v2"
+	# What the rules catch is the service's own port, not that of its pods.
+	has "--dport 8080 " "$(on one iptables-save -t nat | grep 'KUBE-PORTALS-CONTAINER .*"default/shop:"')"
 	kubectl delete rc v1 v2
 	kubectl delete service shop
 }

@@ -131,6 +131,7 @@ pod_names() {
 	k get namespace default
 }
 
+# rows: 15
 @test "a service's pods are in its endpoints and slices while they are ready" {
 	start_apiserver
 	start_controllers
@@ -185,6 +186,7 @@ EOF
 	are pods '.items[0].metadata.ownerReferences // [] | length' 0
 }
 
+# rows: 241
 @test "a silent node is Unknown and tainted, and its pods move" {
 	start_apiserver
 	for node in lost alive; do

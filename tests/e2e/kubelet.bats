@@ -34,6 +34,7 @@ put() {
 		curl -sf -H 'Content-Type: application/json' -d @- "$server$pods" >/dev/null
 }
 
+# rows: 50
 @test "the node registers under a name in lower case, with a lease" {
 	is_said node-a /api/v1/nodes/node-a '.metadata.labels["kubernetes.io/hostname"]'
 	is_said "hollow://0.1.0" /api/v1/nodes/node-a .status.nodeInfo.containerRuntimeVersion
@@ -41,6 +42,7 @@ put() {
 		.spec.holderIdentity
 }
 
+# rows: 20 52
 @test "a bound pod runs, is ready, and its log is read through the API server" {
 	put web '.spec.containers[0].args = ["say=hello from the pod"]'
 	retry 20 is_said Running "$pods/web" .status.phase
@@ -55,6 +57,7 @@ put() {
 	is_said 1 "$pods/loop" '.status.containerStatuses[0].lastState.terminated.exitCode'
 }
 
+# rows: 20
 @test "a deleted pod is ended and then gone" {
 	put doomed .
 	retry 20 is_said Running "$pods/doomed" .status.phase

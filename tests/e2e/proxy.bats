@@ -129,6 +129,7 @@ answers() {
 	same "$1" "$(on "${@:2:1}" "$(type -P curl)" -s --max-time 5 "${@:3}")"
 }
 
+# rows: 249 261 262
 @test "the chains and where they hang" {
 	same ":KUBE-NODEPORT-CONTAINER - [0:0]
 :KUBE-NODEPORT-HOST - [0:0]
@@ -144,6 +145,7 @@ answers() {
 	same "" "$(on node iptables-save -t filter | grep KUBE)"
 }
 
+# rows: 263 264 265 266 267
 @test "the four rules of a service with a node port" {
 	local port
 	api POST $services -d "$(service frontend "{\"type\":\"NodePort\",\"clusterIP\":\"$address\",\"ports\":[{\"port\":80,\"nodePort\":30002}]}")"
@@ -163,6 +165,7 @@ answers() {
 		"$(rules KUBE-NODEPORT-HOST default/frontend:)"
 }
 
+# rows: 203 274 275 276
 @test "the node, pods and the world outside reach it, and the pod sees the node" {
 	retry 10 answers nine node "http://$address/name"
 	answers nine pods "http://$address/name"
@@ -175,6 +178,7 @@ answers() {
 	cmp "$dir/got" "$dir/nine/big"
 }
 
+# rows: 272 273
 @test "netstat shows two connections of kube-proxy, the first dual-stack" {
 	local port pid
 	requires ss
@@ -192,6 +196,7 @@ answers() {
 	same "kube-proxy" "$(tr '\0' '\n' <"/proc/$pid/cmdline" | head -n 1 | sed 's,.*/,,')"
 }
 
+# rows: 201
 @test "endpoints take turns" {
 	local i
 	api PUT $endpoints/frontend -d "$(endpoints_of frontend '{"port":80}' 172.18.0.9 172.18.0.10)"
@@ -206,6 +211,7 @@ answers() {
 	same "" "$(uniq -d "$dir/turns")"
 }
 
+# rows: 202
 @test "with ClientIP affinity a client stays" {
 	local i
 	api PATCH $services/frontend -H 'Content-Type: application/merge-patch+json' \
@@ -225,6 +231,7 @@ answers() {
 	expect 200
 }
 
+# rows: 280
 @test "an endpoint that does not answer is passed over" {
 	# Nobody is at .77, so that a connection there hangs.
 	api PUT $endpoints/frontend -d "$(endpoints_of frontend '{"port":80}' 172.18.0.77 172.18.0.10)"
@@ -236,6 +243,7 @@ answers() {
 	retry 10 passed
 }
 
+# rows: 279
 @test "without endpoints a connection is accepted and closed, and the log says why" {
 	api PUT $endpoints/frontend -d "$(endpoints_of frontend '{"port":80}')"
 	expect 200
@@ -249,6 +257,7 @@ answers() {
 	has "Couldn't find an endpoint for default/frontend:: missing endpoints" "$(cat "$dir/proxy.log")"
 }
 
+# rows: 268
 @test "named ports, external addresses, and what is left out" {
 	api POST $services -d "$(service two '{"clusterIP":"10.254.0.20","externalIPs":["192.168.1.200"],"ports":[{"name":"web","port":80},{"name":"admin","port":81}]}')"
 	expect 201
@@ -268,6 +277,7 @@ answers() {
 	lacks_rules KUBE-PORTALS-HOST default/headless:
 }
 
+# rows: 271
 @test "UDP" {
 	local port
 	api POST $services -d "$(service dns '{"clusterIP":"10.254.0.10","ports":[{"name":"dns","protocol":"UDP","port":53}]}')"
@@ -287,6 +297,7 @@ answers() {
 	retry 10 echoes pods
 }
 
+# rows: 277
 @test "what is deleted by hand comes back" {
 	local before
 	before=$(on node iptables-save -t nat | grep KUBE)
@@ -318,6 +329,7 @@ answers() {
 	retry 10 has_rules KUBE-NODEPORT-HOST default/stolen:
 }
 
+# rows: 269
 @test "a deleted service takes its rules with it, the chains stay" {
 	api DELETE $services/stolen
 	expect 200
@@ -332,6 +344,7 @@ answers() {
 		"$(curl -s http://127.0.0.1:10249/metrics)"
 }
 
+# rows: 270
 @test "a restart makes the rules anew with another port" {
 	local before
 	before=$(local_port default/frontend:)

@@ -67,6 +67,7 @@ start() {
 	[ "${lines[0]}" = "coxswain: unknown command \"frobnicate\"" ]
 }
 
+# rows: 34
 @test "values come from the files in the unit's order, then from the command line" {
 	files 'TOY_FIRST="--greeting=one --fixed=f"
 TOY_OTHER="--nonsense"' '# c
@@ -81,6 +82,7 @@ TOY_ARGS="--greeting=two"'
 	[[ $output == *"greeting=two # $dir/toy:2"* ]]
 }
 
+# rows: 38
 @test "a key in the later file wins" {
 	files 'TOY_FIRST=--fixed=a' 'TOY_FIRST=--fixed=b'
 	run -0 "$toy" --config-dir="$dir" --dump-config

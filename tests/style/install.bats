@@ -40,6 +40,7 @@ dump() {
 	"$builddir/core/coxswain" "$1" --config-dir="$srcdir/config/kubernetes" --dump-config
 }
 
+# rows: 25
 @test "an installation has the names, settings, units, scripts and examples; settings are kept" {
 	install_all install
 	for name in kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy; do
@@ -55,6 +56,7 @@ dump() {
 	[ "$output" = "Kubernetes v1.36.2+coxswain" ]
 	run -1 grep -rl '@[a-z]*dir@' "$units"
 	grep -qxF "EnvironmentFile=-$etc/kubernetes/apiserver" "$units/kube-apiserver.service"
+	grep -qE '^u kube ' "$dir$prefix/lib/sysusers.d/coxswain.conf"
 
 	echo '# mine' >>"$dir$etc/kubernetes/proxy"
 	install_all install
@@ -64,6 +66,7 @@ dump() {
 	[ "$output" = "$dir$etc/kubernetes/proxy" ]
 }
 
+# rows: 34
 @test "the units name the files and keys of the daemons, in their order" {
 	for daemon in apiserver controller-manager scheduler proxy; do
 		unit=$srcdir/config/systemd/kube-$daemon.service.in
@@ -109,6 +112,7 @@ dump() {
 		--plugin-dir="$libs" --data-dir="$dir/data" --cert-dir="$dir/certs" --check-config
 }
 
+# rows: 43 44 45 46
 @test "the init scripts print their usage, and pass the word on to every service" {
 	cat >"$dir/systemctl" <<'STUB'
 #!/bin/sh

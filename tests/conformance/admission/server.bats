@@ -37,6 +37,7 @@ used() {
 	query ".status.used[\"$2\"]"
 }
 
+# rows: 230
 @test "an unknown plugin ends the server in words that are known" {
 	run "$program" kube-apiserver --plugin-dir="$plugins" --storage-backend=memory \
 		--service-cluster-ip-range=10.254.0.0/16 --data-dir="$dir/other" \
@@ -134,6 +135,7 @@ used() {
 }
 
 # The server checks tokens of others and signs none.
+# rows: 226
 @test "without a key that signs, a pod is refused in the old words" {
 	cp "$dir/data/pki/sa.pub" "$dir/theirs.pub"
 	stop_daemon apiserver
