@@ -20,6 +20,20 @@
 
 #define PLUGIN_PREFIX "kubernetes.io~"
 
+/* Names of directories that people and their tools know, where plugins have others. */
+static const struct {
+	const char *plugin, *directory;
+} known_names[] = {
+	{"emptydir", "empty-dir"}, {"hostpath", "host-path"}, {"downwardapi", "downward-api"}};
+
+static const char *directory_name(const struct host_plugin *plugin)
+{
+	for (size_t i = 0; i < sizeof(known_names) / sizeof(known_names[0]); i++)
+		if (!strcmp(known_names[i].plugin, host_name(plugin)))
+			return known_names[i].directory;
+	return host_name(plugin);
+}
+
 int volumes_make_directory(const char *path, unsigned mode, struct cox_error *err)
 {
 	cox_autofree char *copy = cox_strdup(path);
@@ -49,7 +63,7 @@ static const char *volume_directory(struct kubelet *kubelet, struct arena *arena
 				    const struct host_plugin *plugin, const char *name)
 {
 	return arena_printf(arena, "%s/pods/%s/volumes/" PLUGIN_PREFIX "%s/%s",
-			    kubelet->config->root_dir, uid, host_name(plugin), name);
+			    kubelet->config->root_dir, uid, directory_name(plugin), name);
 }
 
 static struct host_plugin *plugin_for(struct kubelet *kubelet, const struct value *source)
@@ -154,19 +168,19 @@ int volumes_set_up(struct kubelet *kubelet, struct pod *pod, const struct cox_ob
 
 /* ---- tear down ---- */
 
-static struct host_plugin *plugin_by_name(struct kubelet *kubelet, const char *name)
+static struct host_plugin *plugin_of(struct kubelet *kubelet, const char *directory)
 {
 	for (size_t i = 0; i < kubelet->parts.volume_count; i++)
-		if (!strcmp(host_name(kubelet->parts.volumes[i]), name))
+		if (!strcmp(directory_name(kubelet->parts.volumes[i]), directory))
 			return kubelet->parts.volumes[i];
 	return NULL;
 }
 
-/* All volumes of one plugin's directory. */
-static int tear_down_all(struct kubelet *kubelet, const char *directory, const char *plugin_name,
+/* All volumes of one plugin's directory, of that name. */
+static int tear_down_all(struct kubelet *kubelet, const char *directory, const char *name,
 			 struct cox_error *err)
 {
-	struct host_plugin *plugin = plugin_by_name(kubelet, plugin_name);
+	struct host_plugin *plugin = plugin_of(kubelet, name);
 	const struct cox_volume_ops *ops = plugin ? host_ops(plugin) : NULL;
 	DIR *list = opendir(directory);
 	const struct dirent *entry;

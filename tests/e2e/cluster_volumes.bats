@@ -52,7 +52,7 @@ restarts() {
 		'{emptyDir: {}}'
 	retry 30 restarts 1 crash
 	retry 30 logged 1 crash
-	place=$(directory_of crash)/volumes/kubernetes.io~emptydir/v
+	place=$(directory_of crash)/volumes/kubernetes.io~empty-dir/v
 	retry 30 two_lines crash
 	on one test -s "$place/file"
 	delete_pod crash
@@ -173,7 +173,7 @@ touch: /v/new: Read-only file system' "$(said map)"
 	local place
 	kubectl create -f "$srcdir/config/examples/redis-pod.yaml"
 	retry 30 pod_is_ready redis
-	place=$(directory_of redis)/volumes/kubernetes.io~emptydir/redis-persistent-storage
+	place=$(directory_of redis)/volumes/kubernetes.io~empty-dir/redis-persistent-storage
 	on one touch "$place/dump.rdb"
 	pid=$(on one jq -r .pid "/var/lib/coxswain/oci/containers/$(pod_says '.status.containerStatuses[0].containerID' redis | sed 's,.*/,,')/record.json")
 	same dump.rdb "$(on one ls "/proc/$pid/root/data/redis")"

@@ -534,7 +534,7 @@ static void test_volumes(void **state)
 			    "open");
 	assert_string_equal(
 		volume_text("vol", "volumes/kubernetes.io~configmap/c/..data/color", text), "red");
-	assert_string_equal(volume_text("vol", "volumes/kubernetes.io~downwardapi/d/who", text),
+	assert_string_equal(volume_text("vol", "volumes/kubernetes.io~downward-api/d/who", text),
 			    "vol");
 	assert_string_equal(
 		volume_text("vol", "volumes/kubernetes.io~projected/p/deep/color", text), "red");
