@@ -174,7 +174,7 @@ answered_by_all() {
 	has "nginx-controller   1         1         1" "$(kubectl get rc nginx-controller)"
 }
 
-# rows: 70 109
+# rows: 70
 @test "a controller that is deleted takes its pods along; nobody answers then" {
 	kubectl delete rc nginx-controller
 	retry 30 pods_are 0 app=nginx
