@@ -2,7 +2,7 @@
 # make bench: builds and runs every benchmark; their lines are for reading.
 
 BENCHES =
-SCRIPTED_BENCHES = tests/bench/apiserver.sh
+SCRIPTED_BENCHES = tests/bench/apiserver.sh tests/bench/cluster.sh
 EXTRA_DIST += $(SCRIPTED_BENCHES)
 EXTRA_PROGRAMS =
 bench: $(BENCHES) tests/bench/watchers
