@@ -16,6 +16,7 @@
 
 #include <coxswain/kit/cleanup.h>
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +26,8 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+
+enum { ARENAS = 4, LARGE_BLOCK = 256 << 10 };
 
 static struct {
 	int wake;    /* eventfd: something below has changed */
@@ -124,6 +127,9 @@ static void set_up_process(const struct daemon *daemon)
 	struct rlimit files;
 
 	umask(daemon->personality->umask ? daemon->personality->umask : 077);
+	/* An arena a thread would keep what each of them once needed: a few are enough. */
+	mallopt(M_ARENA_MAX, ARENAS);
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK); /* also fixes it: large blocks go back at once */
 	/* Keys live in this memory: no core file, no ptrace by others. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
