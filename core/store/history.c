@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HISTORY_LEAST = 8 << 20, HISTORY_MOST = 64 << 20 };
+
 static size_t event_bytes(const struct event *event)
 {
 	size_t size = sizeof(*event) + event->link_count * sizeof(event->links[0]);
@@ -165,6 +167,20 @@ static void unlink_head(struct store_collection *collection, struct event_link *
 
 /* --- segments --- */
 
+/* A small cluster pays for a short past, a large one has room for a longer one. */
+static size_t history_limit(const struct store *store)
+{
+	size_t present = 0;
+
+	if (store->options.history_bytes)
+		return store->options.history_bytes;
+	for (size_t i = 0; i < store->collections.count; i++)
+		present += store->collections.items[i]->entry_bytes;
+	if (present / 2 < HISTORY_LEAST)
+		return HISTORY_LEAST;
+	return present / 2 < HISTORY_MOST ? present / 2 : HISTORY_MOST;
+}
+
 void history_begin(struct store_collection *collection, uint64_t now)
 {
 	struct history *history = &collection->history;
@@ -173,7 +189,7 @@ void history_begin(struct store_collection *collection, uint64_t now)
 
 	/* Small enough that dropping one does not drop most of the past. */
 	if (segment && segment->count < SEGMENT_EVENTS &&
-	    segment->bytes < options->history_bytes / 16 &&
+	    segment->bytes < history_limit(collection->store) / 16 &&
 	    age_of(segment->last_ns, now) < options->history_ns / 60)
 		return;
 	segment = cox_new(struct segment);
@@ -259,7 +275,9 @@ void history_drop_all(struct store_collection *collection, struct dropped *dropp
 
 void history_trim(struct store *store, struct dropped *dropped)
 {
-	while (store->history_bytes > store->options.history_bytes) {
+	size_t limit = history_limit(store);
+
+	while (store->history_bytes > limit) {
 		struct store_collection *largest = NULL;
 
 		/* From whoever has most: a busy collection does not cost a quiet one its past. */

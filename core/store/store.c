@@ -23,7 +23,6 @@ static void fill_options(struct store_options *options)
 	static const struct store_options defaults = {
 		.prefix = "/registry/",
 		.history_ns = 300 * CLOCK_SECOND,
-		.history_bytes = 32 << 20,
 		.batch_count = 256,
 		.batch_bytes = 4 << 20,
 		.queue_count = 8192,
@@ -37,7 +36,6 @@ static void fill_options(struct store_options *options)
 #define FILL(member) options->member = options->member ? options->member : defaults.member
 	FILL(prefix);
 	FILL(history_ns);
-	FILL(history_bytes);
 	FILL(batch_count);
 	FILL(batch_bytes);
 	FILL(queue_count);

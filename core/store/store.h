@@ -39,7 +39,11 @@ struct store_backend {
 struct store_options {
 	const char *prefix;	 /* keys that are ours ("/registry/") */
 	uint64_t history_ns;	 /* how long the past is kept (5 minutes) */
-	size_t history_bytes;	 /* of old objects in memory, all collections (32 MiB) */
+	/*
+	 * Of old objects in memory, all collections together (half of what the
+	 * present ones take, but 8 MiB at the least and 64 MiB at the most).
+	 */
+	size_t history_bytes;
 	size_t batch_count;	 /* transactions in one batch (256) */
 	size_t batch_bytes;	 /* (4 MiB) */
 	size_t queue_count;	 /* waiting transactions (8,192) */
