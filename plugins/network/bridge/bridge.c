@@ -77,24 +77,29 @@ static int bridge_config(void *self, const char *key, const char *value, struct 
 	return 0;
 }
 
-static int bridge_get_ready(void *self, struct cox_error *err)
+static int make_directory(struct bridge *bridge, const char *name, struct cox_error *err)
 {
-	struct bridge *bridge = self;
-	cox_autofree char *path = cox_calloc(1, strlen(bridge->directory) + 16);
+	cox_autobuf text = COX_BUF_INIT;
 
-	snprintf(path, strlen(bridge->directory) + 16, "%s/addresses", bridge->directory);
-	for (char *at = path + 1;; at++) {
+	cox_buf_printf(&text, "%s/%s", bridge->directory, name);
+	for (char *at = text.data + 1;; at++) {
 		char kept = *at;
 
 		if (kept && kept != '/')
 			continue;
 		*at = '\0';
-		if (mkdir(path, 0755) != 0 && errno != EEXIST)
-			return bridge_fail(bridge, err, "create %s", path);
+		if (mkdir(text.data, 0755) != 0 && errno != EEXIST)
+			return bridge_fail(bridge, err, "create %s", text.data);
 		*at = kept;
 		if (!kept)
 			return 0;
 	}
+}
+
+static int bridge_get_ready(void *self, struct cox_error *err)
+{
+	return make_directory(self, "addresses", err) || make_directory(self, "ports", err) ? -1
+											    : 0;
 }
 
 static void bridge_destroy(void *self)
@@ -153,7 +158,7 @@ static int bridge_set_pod_cidrs(void *self, const struct cox_call *call, const c
 	memcpy(bridge->ranges, ranges, sizeof(ranges));
 	bridge->last[0] = bridge->last[1] = 0;
 	bridge->ready = false;
-	if (bridge_make(bridge, err) != 0 || bridge_masquerade(bridge, err) != 0)
+	if (bridge_make(bridge, err) != 0 || bridge_write_rules(bridge, err) != 0)
 		return -1;
 	bridge->ready = true;
 	return 0;
@@ -232,6 +237,7 @@ static int set_up_new(struct bridge *bridge, const char *id, int namespace_fd,
 {
 	memset(giving->addresses, 0, sizeof(giving->addresses));
 	/* What an attempt that was cut off left of it. */
+	(void)bridge_forget_ports(bridge, id);
 	if (bridge_disconnect(bridge, id, err) != 0 || bridge_release(bridge, id, err) != 0)
 		return -1;
 	for (int i = 0; i < BRIDGE_FAMILIES; i++)
@@ -246,6 +252,18 @@ fail:
 	return -1;
 }
 
+/* A pod without its ports is not set up at all. */
+static int map_ports(struct bridge *bridge, const struct cox_network_sandbox *sandbox,
+		     struct cox_error *err)
+{
+	if (bridge_keep_ports(bridge, sandbox, err) == 0 && bridge_write_rules(bridge, err) == 0)
+		return 0;
+	(void)bridge_forget_ports(bridge, sandbox->id);
+	(void)bridge_disconnect(bridge, sandbox->id, NULL);
+	(void)bridge_release(bridge, sandbox->id, NULL);
+	return -1;
+}
+
 static int bridge_set_up(void *self, const struct cox_call *call,
 			 const struct cox_network_sandbox *sandbox,
 			 const struct cox_network_sink *sink, struct cox_error *err)
@@ -255,12 +273,6 @@ static int bridge_set_up(void *self, const struct cox_call *call,
 	cox_autoclose int fd = -1;
 
 	(void)call;
-	for (size_t i = 0; i < sandbox->port_count; i++)
-		if (sandbox->ports[i].host_port)
-			return bridge->host->fail(
-				err, COX_REASON_INVALID,
-				"host port %u: the bridge plugin does not map host ports",
-				sandbox->ports[i].host_port);
 	if (!*sandbox->id)
 		return bridge->host->fail(err, COX_REASON_INVALID, "the sandbox has no id");
 	cox_lock_scope(&bridge->lock);
@@ -271,6 +283,8 @@ static int bridge_set_up(void *self, const struct cox_call *call,
 		return -1;
 	if ((!complete(&giving) || !bridge_connected(sandbox->id, fd)) &&
 	    set_up_new(bridge, sandbox->id, fd, &giving, err) != 0)
+		return -1;
+	if (sandbox->port_count && map_ports(bridge, sandbox, err) != 0)
 		return -1;
 	give_addresses(&giving);
 	return 0;
@@ -283,6 +297,9 @@ static int bridge_tear_down(void *self, const struct cox_call *call,
 
 	(void)call;
 	cox_lock_scope(&bridge->lock);
+	bridge->rules_old |= bridge_forget_ports(bridge, sandbox->id);
+	if (bridge->rules_old && bridge->ready && bridge_write_rules(bridge, err) != 0)
+		return -1;
 	/* The link first: an address is free when nobody has it any more. */
 	if (bridge_disconnect(bridge, sandbox->id, err) != 0)
 		return -1;
@@ -312,14 +329,29 @@ struct cleaning {
 	size_t count;
 };
 
+static bool is_alive(const struct cleaning *cleaning, const char *id)
+{
+	for (size_t i = 0; i < cleaning->count; i++)
+		if (strcmp(cleaning->ids[i], id) == 0)
+			return true;
+	return false;
+}
+
+static int clean_ports(void *context, const char *id)
+{
+	struct cleaning *cleaning = context;
+
+	if (!is_alive(cleaning, id))
+		cleaning->bridge->rules_old |= bridge_forget_ports(cleaning->bridge, id);
+	return 0;
+}
+
 static int clean_one(void *context, const char *address, const char *id)
 {
 	struct cleaning *cleaning = context;
 
-	(void)address;
-	for (size_t i = 0; i < cleaning->count; i++)
-		if (strcmp(cleaning->ids[i], id) == 0)
-			return 0;
+	if (is_alive(cleaning, id))
+		return 0;
 	cleaning->bridge->host->log(cleaning->bridge->host->context, COX_LOG_INFO,
 				    "%s is free again: its sandbox %.100s is gone", address, id);
 	if (bridge_disconnect(cleaning->bridge, id, NULL) == 0)
@@ -335,6 +367,9 @@ static int bridge_reconcile(void *self, const struct cox_call *call, const char 
 
 	(void)call;
 	cox_lock_scope(&bridge->lock);
+	if (bridge_each_mapped(bridge, clean_ports, &cleaning, err) != 0 ||
+	    (bridge->rules_old && bridge->ready && bridge_write_rules(bridge, err) != 0))
+		return -1;
 	return bridge_each_address(bridge, NULL, clean_one, &cleaning, err);
 }
 

@@ -2,8 +2,9 @@
 /*
  * The bridge network plugin: what its files share. Kept on disk: one file for
  * each address in use, DIRECTORY/addresses/ADDRESS, whose content is the id of
- * its sandbox; made by link(2), so that it is there whole or not at all.
- * Everything else is read from the kernel.
+ * its sandbox; made by link(2), so that it is there whole or not at all; and one
+ * file for each sandbox with ports of the machine, DIRECTORY/ports/ID, put in
+ * place by rename(2). Everything else is read from the kernel.
  */
 #ifndef BRIDGE_H
 #define BRIDGE_H
@@ -42,6 +43,7 @@ struct bridge {
 	struct bridge_address ranges[BRIDGE_FAMILIES];
 	uint32_t last[BRIDGE_FAMILIES]; /* host part given out last */
 	bool ready;
+	bool rules_old; /* the last try to write them failed */
 };
 
 /* address.c */
@@ -74,7 +76,28 @@ bool bridge_connected(const char *id, int namespace_fd);
 int bridge_fail(struct bridge *bridge, struct cox_error *err, const char *format, ...)
 	COX_PRINTF(3, 4);
 
-/* masquerade.c */
-int bridge_masquerade(struct bridge *bridge, struct cox_error *err);
+/* A port of the machine that leads to one of a pod. */
+struct bridge_port {
+	unsigned char protocol; /* IPPROTO_TCP, ... */
+	uint16_t host_port, container_port;
+	struct bridge_address host; /* the machine's address; family 0: all of them */
+};
+
+/* ports.c: what is mapped, on disk; `lock` is held. */
+int bridge_keep_ports(struct bridge *bridge, const struct cox_network_sandbox *sandbox,
+		      struct cox_error *err);
+/* Whether there were any. */
+bool bridge_forget_ports(struct bridge *bridge, const char *id);
+/* Once for each port and address of its pod. `found` returns 0 to go on. */
+int bridge_each_port(struct bridge *bridge,
+		     int (*found)(void *context, const struct bridge_port *port,
+				  const struct bridge_address *pod),
+		     void *context, struct cox_error *err);
+/* The sandboxes that have any. */
+int bridge_each_mapped(struct bridge *bridge, int (*found)(void *context, const char *id),
+		       void *context, struct cox_error *err);
+
+/* rules.c: the nftables table, written anew. */
+int bridge_write_rules(struct bridge *bridge, struct cox_error *err);
 
 #endif

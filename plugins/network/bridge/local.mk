@@ -6,8 +6,9 @@ plugins_network_bridge_la_SOURCES = \
 	%D%/bridge.c \
 	%D%/bridge.h \
 	%D%/link.c \
-	%D%/masquerade.c \
-	%D%/pool.c
+	%D%/pool.c \
+	%D%/ports.c \
+	%D%/rules.c
 plugins_network_bridge_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 plugins_network_bridge_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_network_bridge_la_LIBADD = $(PLUGIN_LIBADD) -lpthread

@@ -149,7 +149,8 @@ static void take(const struct cox_network_sink *sink, const struct cox_network_a
 		       address->gateway);
 }
 
-static int set_up_pod(const char *id, const char *path, struct cox_buf *text, struct cox_error *err)
+static int set_up_ports(const char *id, const char *path, const struct cox_port_mapping *ports,
+			size_t port_count, struct cox_buf *text, struct cox_error *err)
 {
 	struct taken taken = {.sink = {sizeof(taken.sink), 0, take}};
 	const struct cox_network_sandbox sandbox = {.struct_size = sizeof(sandbox),
@@ -157,13 +158,20 @@ static int set_up_pod(const char *id, const char *path, struct cox_buf *text, st
 						    .network_namespace = path,
 						    .pod_name = "pod",
 						    .pod_namespace = "default",
-						    .pod_uid = "u"};
+						    .pod_uid = "u",
+						    .ports = ports,
+						    .port_count = port_count};
 	int result = ops->set_up(self, &no_call, &sandbox, &taken.sink, err);
 
 	cox_buf_clear(text);
 	cox_buf_str(text, cox_buf_cstr(&taken.text));
 	cox_buf_free(&taken.text);
 	return result;
+}
+
+static int set_up_pod(const char *id, const char *path, struct cox_buf *text, struct cox_error *err)
+{
+	return set_up_ports(id, path, NULL, 0, text, err);
 }
 
 static void assert_set_up(const char *id, const struct space *space, const char *expected)
@@ -349,11 +357,146 @@ static void test_masquerade(void **state)
 	close_plugin();
 }
 
+/* A server in the pod that answers each connection with a word. */
+static void serve(struct space *server, const struct space *pod, const char *port, const char *word)
+{
+	char pid[16];
+	cox_autobuf answer = COX_BUF_INIT;
+	const char *argv[] = {"/usr/bin/nsenter",
+			      "-t",
+			      pid,
+			      "-n",
+			      "/bin/busybox",
+			      "nc",
+			      "-ll",
+			      "-p",
+			      port,
+			      "-e",
+			      "/bin/busybox",
+			      "echo",
+			      word,
+			      NULL};
+	struct cox_spawn what = {.struct_size = sizeof(what), .path = argv[0], .argv = argv};
+	cox_autoerror err = COX_ERROR_INIT;
+
+	snprintf(pid, sizeof(pid), "%d", pod->pid);
+	if (spawn_process(&what, &server->pidfd, &server->pid, &err) != 0)
+		fail_msg("%s", error_text(&err));
+}
+
+/* Whether a connection is answered with the word; waits for the server to come up. */
+static int asked(int32_t pid, const char *address, const char *port, const char *word)
+{
+	char enter[64] = "";
+
+	if (pid)
+		snprintf(enter, sizeof(enter), "nsenter -t %d -n", pid);
+	return run("for i in $(seq 100); do test \"$(%s busybox nc -w 2 %s %s </dev/null "
+		   "2>/dev/null)\" = %s && exit 0; busybox usleep 20000; done; exit 1",
+		   enter, address, port, word);
+}
+
+static int refused(int32_t pid, const char *address, const char *port)
+{
+	char enter[64] = "";
+
+	if (pid)
+		snprintf(enter, sizeof(enter), "nsenter -t %d -n", pid);
+	return run("! %s busybox nc -w 1 %s %s </dev/null 2>/dev/null | grep .", enter, address,
+		   port);
+}
+
+/* A port of the node is the pod's, for the world, the node and other pods. */
+static void test_ports(void **state)
+{
+	static const struct cox_port_mapping ports[] = {
+		{.protocol = "TCP", .host_ip = "", .host_port = 8080, .container_port = 80},
+		{.protocol = "TCP",
+		 .host_ip = "192.168.7.1",
+		 .host_port = 8081,
+		 .container_port = 80},
+		{.protocol = "UDP", .host_ip = "0.0.0.0", .host_port = 53, .container_port = 53}};
+	static const struct cox_port_mapping bad = {
+		.protocol = "TCP", .host_ip = "nowhere", .host_port = 1, .container_port = 1};
+	const char *const alive[] = {"two"};
+	struct space pod, other, fresh, world, server, elsewhere;
+	cox_autobuf text = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	(void)state;
+	open_plugin(NULL);
+	set_range("10.4.0.0/24", NULL);
+	space_make(&pod);
+	space_make(&other);
+	space_make(&fresh);
+	space_make(&world);
+	assert_int_equal(run("ip link set lo up; ip link add up0 type veth peer name up1 netns %d; "
+			     "ip addr add 192.168.7.1/24 dev up0; "
+			     "ip addr add 192.168.9.1/24 dev up0; ip link set up0 up",
+			     world.pid),
+			 0);
+	assert_int_equal(run("nsenter -t %d -n sh -ec 'ip link set lo up; "
+			     "ip addr add 192.168.7.2/24 dev up1; "
+			     "ip addr add 192.168.9.2/24 dev up1; ip link set up1 up'",
+			     world.pid),
+			 0);
+	if (set_up_ports("one", pod.path, ports, 3, &text, &err) != 0)
+		fail_msg("%s", error_text(&err));
+	assert_set_up("two", &other, "10.4.0.3/24 via 10.4.0.1 ");
+	serve(&server, &pod, "80", "pod");
+	serve(&elsewhere, &world, "8080", "world");
+	assert_int_equal(asked(world.pid, "192.168.7.1", "8080", "pod"), 0);
+	assert_int_equal(asked(0, "192.168.7.1", "8080", "pod"), 0);
+	assert_int_equal(asked(other.pid, "192.168.7.1", "8080", "pod"), 0);
+	assert_int_equal(asked(pod.pid, "192.168.7.1", "8080", "pod"), 0);
+	/* One address only. */
+	assert_int_equal(asked(world.pid, "192.168.7.1", "8081", "pod"), 0);
+	assert_int_equal(refused(world.pid, "192.168.9.1", "8081"), 0);
+	/* What is not for the node is left alone, and its loopback is not opened. */
+	assert_int_equal(asked(other.pid, "192.168.7.2", "8080", "world"), 0);
+	assert_int_equal(refused(0, "127.0.0.1", "8080"), 0);
+	assert_int_equal(run("for f in /proc/sys/net/ipv4/conf/*/route_localnet; do "
+			     "test $(cat $f) = 0; done"),
+			 0);
+	/* A restart keeps them; so does another pod's end. */
+	close_plugin();
+	open_plugin(NULL);
+	set_range("10.4.0.0/24", NULL);
+	assert_int_equal(asked(world.pid, "192.168.7.1", "8080", "pod"), 0);
+	/* What the node cannot map is no pod. */
+	assert_int_equal(set_up_ports("bad", fresh.path, &bad, 1, &text, &err), -1);
+	assert_string_equal(error_text(&err), "host port 1: \"nowhere\" is no address");
+	assert_int_equal(
+		run("! ls addresses ports | grep -q bad; test $(ls addresses | wc -l) = 2"), 0);
+	tear_down_pod("one");
+	assert_int_equal(refused(world.pid, "192.168.7.1", "8080"), 0);
+	/* And of one that a crash left. */
+	space_end(&server);
+	space_end(&pod);
+	space_make(&pod);
+	if (set_up_ports("three", pod.path, ports, 3, &text, &err) != 0)
+		fail_msg("%s", error_text(&err));
+	serve(&server, &pod, "80", "third");
+	assert_int_equal(asked(world.pid, "192.168.7.1", "8080", "third"), 0);
+	assert_int_equal(ops->reconcile(self, &no_call, alive, 1, &err), 0);
+	assert_int_equal(refused(world.pid, "192.168.7.1", "8080"), 0);
+	assert_int_equal(run("test -z \"$(ls ports)\""), 0);
+	tear_down_pod("two");
+	space_end(&server);
+	space_end(&elsewhere);
+	assert_int_equal(run("ip link del up0"), 0);
+	space_end(&pod);
+	space_end(&other);
+	space_end(&fresh);
+	space_end(&world);
+	close_plugin();
+}
+
 /* Each test begins with a node without a bridge. */
 static int clean_node(void **state)
 {
 	(void)state;
-	run("ip link del cox0 2>/dev/null || true; rm -rf addresses");
+	run("ip link del cox0 2>/dev/null || true; rm -rf addresses ports");
 	return 0;
 }
 
@@ -363,7 +506,8 @@ int main(void)
 					   cmocka_unit_test_setup(test_pods, clean_node),
 					   cmocka_unit_test_setup(test_restart, clean_node),
 					   cmocka_unit_test_setup(test_full, clean_node),
-					   cmocka_unit_test_setup(test_masquerade, clean_node)};
+					   cmocka_unit_test_setup(test_masquerade, clean_node),
+					   cmocka_unit_test_setup(test_ports, clean_node)};
 	const char *base = getenv("TMPDIR");
 	int failed;
 
