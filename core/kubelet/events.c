@@ -28,3 +28,13 @@ void events_container(struct kubelet *kubelet, const struct cox_object *pod, con
 	recorder_vevent(kubelet->recorder, NULL, pod, type, reason, format, args);
 	va_end(args);
 }
+
+void events_node(struct kubelet *kubelet, const char *type, const char *reason, const char *format,
+		 ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	recorder_vevent(kubelet->recorder, NULL, kubelet->node_ref, type, reason, format, args);
+	va_end(args);
+}

@@ -11,5 +11,8 @@ void events_pod(struct kubelet *kubelet, const struct cox_object *pod, const cha
 void events_container(struct kubelet *kubelet, const struct cox_object *pod, const char *container,
 		      const char *type, const char *reason, const char *format, ...)
 	COX_PRINTF(6, 7);
+/* About the node itself. */
+void events_node(struct kubelet *kubelet, const char *type, const char *reason, const char *format,
+		 ...) COX_PRINTF(4, 5);
 
 #endif

@@ -25,6 +25,21 @@ int images_find(struct kubelet *kubelet, const char *name, struct image_facts *f
 		struct cox_error *err);
 void images_facts_free(struct image_facts *facts);
 
+/* Everything there is; texts are the arena's. */
+struct image_entry {
+	const char *id;
+	uint64_t size;
+	bool pinned;
+	struct cox_strings names; /* by digest, then by tag */
+};
+struct image_list {
+	struct image_entry *items;
+	size_t count, capacity;
+};
+int images_list(struct kubelet *kubelet, struct arena *arena, struct image_list *list,
+		struct cox_error *err) COX_MUST_CHECK;
+void images_list_free(struct image_list *list);
+
 /*
  * Credentials for `image` from the pod's imagePullSecrets: fills `auth`, whose
  * texts are the arena's; false: there are none.

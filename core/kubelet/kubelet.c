@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kubelet/housekeeping.h"
 #include "kubelet/names.h"
 #include "kubelet/node.h"
 #include "kubelet/pod_worker.h"
@@ -14,6 +15,7 @@
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
+#include <coxswain/kit/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -95,6 +97,36 @@ static void take_event(const struct cox_runtime_event_sink *sink,
 	}
 }
 
+/* Addresses of sandboxes that a crash or a reboot took away are free again. */
+struct sandbox_ids {
+	struct cox_sandbox_sink sink;
+	struct arena *arena;
+	COX_VEC(const char *) items;
+};
+
+static int take_id(const struct cox_sandbox_sink *sink, const struct cox_sandbox_status *status)
+{
+	struct sandbox_ids *ids = (struct sandbox_ids *)(uintptr_t)sink;
+
+	cox_vec_push(&ids->items, arena_strdup(ids->arena, status->id));
+	return 0;
+}
+
+static void reconcile_network(struct kubelet *kubelet)
+{
+	cox_autoarena arena = ARENA_INIT;
+	struct sandbox_ids ids = {{sizeof(ids.sink), 0, take_id}, &arena, {0}};
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (!kubelet->network)
+		return;
+	if (runtime_call(kubelet, 60 * CLOCK_SECOND, sandbox_list, NULL, &ids.sink, &err) ||
+	    network_call(kubelet, 60 * CLOCK_SECOND, reconcile, ids.items.items, ids.items.count,
+			 &err))
+		log_warning("clean up the pods' network: %s", error_text(&err));
+	cox_vec_free(&ids.items);
+}
+
 /* ---- threads ---- */
 
 static void *run_worker(void *context)
@@ -134,6 +166,8 @@ static void *run_keeper(void *context)
 		pthread_mutex_unlock(&kubelet->lock);
 		if (list_runtime(kubelet, &err))
 			log_warning("list the runtime's pods: %s", error_text(&err));
+		else
+			housekeeping_remove_orphans(kubelet);
 		pods_wake_all(kubelet);
 		pthread_mutex_lock(&kubelet->lock);
 	}
@@ -142,6 +176,23 @@ static void *run_keeper(void *context)
 }
 
 /* ---- life ---- */
+
+/* With the name as uid, by which "describe node" finds what a kubelet says. */
+static struct cox_object *make_node_ref(const char *name, struct cox_error *err)
+{
+	cox_autobuf text = COX_BUF_INIT;
+	struct cox_json json = COX_JSON_INIT(&text);
+
+	cox_json_object(&json, NULL);
+	cox_json_text(&json, "kind", "Node");
+	cox_json_text(&json, "apiVersion", "v1");
+	cox_json_object(&json, "metadata");
+	cox_json_text(&json, "name", name);
+	cox_json_text(&json, "uid", name);
+	cox_json_end(&json);
+	cox_json_end(&json);
+	return object_new(text.data, text.size, err);
+}
 
 struct kubelet *kubelet_new(const struct kubelet_parts *parts, struct cox_error *err)
 {
@@ -163,7 +214,9 @@ struct kubelet *kubelet_new(const struct kubelet_parts *parts, struct cox_error 
 	kubelet->jobs = jobs_new(JOBS_MAX);
 	kubelet->event_sink = (struct cox_runtime_event_sink){
 		.struct_size = sizeof(kubelet->event_sink), .event = take_event};
-	kubelet->informers = informers_new(parts->client, err);
+	kubelet->node_ref = make_node_ref(parts->node_name, err);
+	if (kubelet->node_ref)
+		kubelet->informers = informers_new(parts->client, err);
 	if (kubelet->informers)
 		kubelet->recorder = recorder_new(parts->client, "kubelet", parts->node_name, err);
 	if (!kubelet->recorder) {
@@ -216,8 +269,16 @@ static void *begin(void *context)
 	if (!synced)
 		return NULL;
 	/* What the API does not have and the runtime has is an orphan by now. */
-	if (list_runtime(kubelet, &err))
+	if (list_runtime(kubelet, &err)) {
 		log_error("list the runtime's pods: %s", error_text(&err));
+	} else {
+		reconcile_network(kubelet);
+		housekeeping_remove_orphans(kubelet);
+	}
+	error_clear(&err);
+	kubelet->housekeeper = housekeeper_new(kubelet, &err);
+	if (!kubelet->housekeeper)
+		log_error("%s: logs and images are not looked after", error_text(&err));
 	pthread_mutex_lock(&kubelet->lock);
 	kubelet->synced = true;
 	while (!kubelet->stopping && kubelet->worker_count < KUBELET_WORKERS &&
@@ -314,6 +375,8 @@ void kubelet_stop(struct kubelet *kubelet)
 	if (kubelet->keeper_runs)
 		pthread_join(kubelet->keeper, NULL);
 	kubelet->keeper_runs = false;
+	housekeeper_free(kubelet->housekeeper);
+	kubelet->housekeeper = NULL;
 	queue_close(kubelet->queue);
 	for (; kubelet->worker_count; kubelet->worker_count--)
 		pthread_join(kubelet->workers[kubelet->worker_count - 1], NULL);
@@ -345,6 +408,7 @@ void kubelet_free(struct kubelet *kubelet)
 	pthread_mutex_destroy(&kubelet->lock);
 	pthread_mutex_destroy(&kubelet->admit_lock);
 	pthread_mutex_destroy(&kubelet->pull_lock);
+	object_unref(kubelet->node_ref);
 	free(kubelet->node_ip);
 	free(kubelet);
 }

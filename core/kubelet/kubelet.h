@@ -46,11 +46,15 @@ struct kubelet_parts {
 	struct host_plugin *network; /* NULL: pods have no network of their own */
 	struct host_plugin *const *volumes;
 	size_t volume_count;
-	uint16_t port; /* of the server, as the node tells it; 0: none */
+	uint16_t port;			/* of the server, as the node tells it; 0: none */
+	const char *const *kept_images; /* ids: not removed for want of space */
+	size_t kept_image_count;
+	uint64_t housekeeping_period; /* 0: the usual ones */
 	/* The steps of the back-off of restarts and pulls; 0: 10 s to 5 min. */
 	uint64_t backoff_first, backoff_last;
 };
 
+struct housekeeper;
 struct node;
 struct prober;
 
@@ -61,6 +65,7 @@ struct kubelet {
 	const struct cox_network_ops *network; /* NULL: none */
 	char runtime_name[64];		       /* as in containerID: "oci" */
 	char *node_ip;			       /* of this node */
+	struct cox_object *node_ref;	       /* what events about it are about */
 
 	struct informers *informers;
 	struct recorder *recorder;
@@ -78,6 +83,7 @@ struct kubelet {
 	unsigned worker_count, reporter_count;
 	bool keeper_runs;
 	struct node *node;
+	struct housekeeper *housekeeper;
 	struct prober *prober;
 	struct cox_runtime_event_sink event_sink;
 	void *event_watch;

@@ -13,10 +13,13 @@ core_libcoxcore_la_SOURCES += \
 	%D%/fields.c %D%/fields.h \
 	%D%/flags.c %D%/flags.h \
 	%D%/hooks.c \
+	%D%/housekeeping.c %D%/housekeeping.h \
 	%D%/image_auth.c \
+	%D%/image_list.c \
 	%D%/images.c %D%/images.h \
 	%D%/jobs.c %D%/jobs.h \
 	%D%/kubelet.c %D%/kubelet.h \
+	%D%/log_files.c \
 	%D%/logs.c %D%/logs.h \
 	%D%/names.h \
 	%D%/node.c %D%/node.h \

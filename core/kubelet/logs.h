@@ -33,4 +33,13 @@ struct log_reader *log_reader_open(const char *path, const struct log_options *o
 int log_reader_next(struct log_reader *reader, size_t room, struct cox_buf *out);
 void log_reader_close(struct log_reader *reader);
 
+/* ---- log_files.c ---- */
+
+/* Of the full files of the log at `path`, the newest `count` stay. */
+void logs_keep(const char *path, size_t count);
+/* The log at `path` with its full files; "" is fine. */
+void logs_remove(const char *path);
+/* The directory of a pod's logs. */
+void logs_remove_pod(const char *directory);
+
 #endif

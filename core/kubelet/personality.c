@@ -33,6 +33,8 @@ struct kubelet_daemon {
 	struct host_plugin *volumes[VOLUME_PLUGINS];
 	size_t volume_count;
 	char *name;
+	COX_VEC(const char *) imported; /* ids of images; the arena's */
+	struct arena arena;
 	struct client *client;
 	struct kubelet *kubelet;
 	struct kubelet_server *server;
@@ -123,9 +125,16 @@ static int start_plugins(struct kubelet_daemon *self, struct cox_error *err)
 	return 0;
 }
 
-static int tell_imported(const struct cox_image_sink *sink, const struct cox_image *image)
+struct import_taker {
+	struct cox_image_sink sink;
+	struct kubelet_daemon *self;
+};
+
+static int take_imported(const struct cox_image_sink *sink, const struct cox_image *image)
 {
-	(void)sink;
+	struct kubelet_daemon *self = ((const struct import_taker *)(const void *)sink)->self;
+
+	cox_vec_push(&self->imported, arena_strdup(&self->arena, image->id));
 	log_info("Imported image %s (%s)", image->tags.count ? image->tags.items[0] : "<none>",
 		 image->id);
 	return 0;
@@ -134,7 +143,7 @@ static int tell_imported(const struct cox_image_sink *sink, const struct cox_ima
 /* So that a node without a registry has the images that its pods name. */
 static int import_images(struct kubelet_daemon *self, struct cox_error *err)
 {
-	const struct cox_image_sink sink = {.struct_size = sizeof(sink), .image = tell_imported};
+	const struct import_taker taker = {{sizeof(taker.sink), 0, take_imported}, self};
 	const struct cox_runtime_ops *ops = host_ops(self->runtime);
 	const struct cox_call call = {.struct_size = sizeof(call)};
 
@@ -147,8 +156,8 @@ static int import_images(struct kubelet_daemon *self, struct cox_error *err)
 			return error_errno(err, errno, "--import-images: open %s", path);
 		{
 			host_call_scope(self->runtime);
-			status = ops->image_import(host_self(self->runtime), &call, fd, NULL, &sink,
-						   err);
+			status = ops->image_import(host_self(self->runtime), &call, fd, NULL,
+						   &taker.sink, err);
 		}
 		if (status != 0) {
 			host_op_failed(self->runtime, "image_import", err);
@@ -194,6 +203,8 @@ static int start(struct daemon *daemon, struct cox_error *err)
 		return -1;
 	parts.node_name = self->name;
 	parts.client = self->client;
+	parts.kept_images = self->imported.items;
+	parts.kept_image_count = self->imported.count;
 	self->kubelet = kubelet_new(&parts, err);
 	if (!self->kubelet || kubelet_start(self->kubelet, err))
 		return -1;
@@ -220,6 +231,8 @@ static void stop(struct daemon *daemon)
 	host_close(self->network);
 	host_close(self->runtime);
 	client_free(self->client);
+	cox_vec_free(&self->imported);
+	arena_free(&self->arena);
 	free(self->name);
 	free(self);
 	daemon->state = NULL;

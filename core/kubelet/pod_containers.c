@@ -11,6 +11,7 @@
 #include "kubelet/container.h"
 #include "kubelet/events.h"
 #include "kubelet/images.h"
+#include "kubelet/logs.h"
 
 #include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/text.h>
@@ -249,7 +250,9 @@ void pod_start_containers(struct pod_pass *pass)
 
 void pod_collect_garbage(struct pod_pass *pass)
 {
-	int64_t keep = pass->kubelet->config->maximum_dead_containers_per_container;
+	const struct kubelet_config *config = pass->kubelet->config;
+	int64_t keep = config->maximum_dead_containers_per_container;
+	int64_t old = (int64_t)(clock_realtime() - config->minimum_container_ttl_duration);
 
 	for (size_t i = 0; i < pass->view->containers.count; i++) {
 		const struct view_container *container = &pass->view->containers.items[i];
@@ -258,10 +261,12 @@ void pod_collect_garbage(struct pod_pass *pass)
 		for (size_t j = 0; j < i; j++)
 			newer += !strcmp(pass->view->containers.items[j].name, container->name);
 		if (container->state != COX_CONTAINER_EXITED || keep < 0 ||
-		    newer <= (keep > 1 ? keep : 1))
+		    newer <= (keep > 1 ? keep : 1) || container->finished_at > old)
 			continue;
 		if (runtime_call(pass->kubelet, 60 * CLOCK_SECOND, container_remove, container->id,
 				 NULL))
 			log_warning("remove ended container %s", container->id);
+		else
+			logs_remove(container->log_path);
 	}
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "kubelet/container.h"
 #include "kubelet/events.h"
+#include "kubelet/logs.h"
 #include "kubelet/sandbox.h"
 #include "kubelet/volumes.h"
 
@@ -117,8 +118,13 @@ static int leave_nothing(struct kubelet *kubelet, struct pod *pod, const struct 
 static int forget(struct kubelet *kubelet, struct pod *pod, const struct view *view,
 		  struct cox_error *err)
 {
+	cox_autobuf logs = COX_BUF_INIT;
+
 	if (remove_sandboxes(kubelet, view, err))
 		return -1;
+	cox_buf_printf(&logs, "%s/%s_%s_%s", kubelet->config->pod_logs_dir, pod->namespace,
+		       pod->name, pod->uid);
+	logs_remove_pod(logs.data);
 	prober_forget(kubelet->prober, pod->uid);
 	pods_forget(kubelet, pod);
 	log_verbose(2, "pod %s/%s (%s) is gone", pod->namespace, pod->name, pod->uid);

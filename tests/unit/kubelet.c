@@ -14,6 +14,8 @@
 #include "lib/fake_server.h"
 
 #include <coxswain/kit/cleanup.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ static struct fixture {
 	size_t volume_count;
 	struct kubelet_config config;
 	struct kubelet *kubelet;
+	uint64_t housekeeping_period;
 	char directory[64], logs[80];
 } at;
 
@@ -58,6 +61,7 @@ static void start_kubelet(void)
 					    .volumes = at.volumes,
 					    .volume_count = at.volume_count,
 					    .port = 10250,
+					    .housekeeping_period = at.housekeeping_period,
 					    .backoff_first = 300 * CLOCK_MILLISECOND,
 					    .backoff_last = CLOCK_SECOND};
 	cox_autoerror err = COX_ERROR_INIT;
@@ -119,9 +123,15 @@ static void begin(const char *const *options)
 		.cluster_domain = "cluster.local",
 		.resolv_conf = "",
 		.maximum_dead_containers_per_container = 2,
+		.maximum_dead_containers = 100,
+		.image_gc_high_threshold = 80,
+		.image_gc_low_threshold = 50,
+		.container_log_max_size_mb = 1,
+		.container_log_max_files = 2,
 		.seccomp_profile_root = "",
 		.serialize_image_pulls = true,
 	};
+	at.housekeeping_period = 20 * CLOCK_MILLISECOND;
 	start_kubelet();
 }
 
@@ -543,14 +553,178 @@ static void test_volumes(void **state)
 	end();
 }
 
+/* ---- what a node would fill up with ---- */
+
+static size_t count_files(const char *format, ...) COX_PRINTF(1, 2);
+static size_t count_files(const char *format, ...)
+{
+	char pattern[512];
+	va_list args;
+	glob_t found;
+	size_t count;
+
+	va_start(args, format);
+	vsnprintf(pattern, sizeof(pattern), format, args);
+	va_end(args);
+	count = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+	globfree(&found);
+	return count;
+}
+
+static void make_large(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 2 << 20), 0);
+	close(fd);
+}
+
+static void test_logs(void **state)
+{
+	char log[256], uid[128];
+	cox_autoobject *pod = NULL;
+
+	(void)state;
+	begin(NULL);
+	put_pod("chatty", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"args\":[\"say=hello\"]}]");
+	eventually(pod_has("chatty", "status.phase", "Running"));
+	pod = fake_get(at.server, "pods", "n", "chatty");
+	snprintf(uid, sizeof(uid), "%s", object_uid(pod));
+	snprintf(log, sizeof(log), "%s/n_chatty_%s/c/0.log", at.logs, uid);
+	eventually(count_files("%s", log) == 1);
+	make_large(log);
+	eventually(count_files("%s.*", log) == 1 && !count_files("%s", log));
+	/* Of two files one is the present one: the oldest goes. */
+	make_large(log);
+	eventually(count_files("%s.*", log) == 1 && !count_files("%s", log));
+	fake_remove(at.server, "pods", "n", "chatty");
+	eventually(at.kubelet->pods.count == 0);
+	assert_int_equal(count_files("%s/*", at.logs), 0);
+	end();
+}
+
+static int ignore_image(const struct cox_image_sink *sink, const struct cox_image *image)
+{
+	(void)sink;
+	(void)image;
+	return 0;
+}
+
+static size_t counted;
+
+static int count_container(const struct cox_container_sink *sink,
+			   const struct cox_container_status *status)
+{
+	(void)sink;
+	(void)status;
+	counted++;
+	return 0;
+}
+
+static const struct cox_container_sink counter = {.struct_size = sizeof(counter),
+						  .container = count_container};
+
+static bool has_image(const char *name)
+{
+	const struct cox_image_sink none = {.struct_size = sizeof(none), .image = ignore_image};
+	const struct cox_call call = {.struct_size = sizeof(call)};
+	const struct cox_runtime_ops *ops = host_ops(at.runtime);
+
+	return ops->image_status(host_self(at.runtime), &call, name, &none, NULL) == 0;
+}
+
+static void pull(const char *name)
+{
+	const struct cox_call call = {.struct_size = sizeof(call)};
+	const struct cox_runtime_ops *ops = host_ops(at.runtime);
+	cox_autoerror err = COX_ERROR_INIT;
+	char ref[COX_IMAGE_REF_SIZE];
+
+	if (ops->image_pull(host_self(at.runtime), &call, name, NULL, NULL, ref, &err))
+		fail_msg("%s", error_text(&err));
+}
+
+/* A disk of 10 MB and images of 3: what no container needs goes, from 80 % down to 50 %. */
+static void test_full_disk(void **state)
+{
+	static const char *const options[] = {"images-present", "false", "disk", "10", NULL};
+
+	(void)state;
+	begin(options);
+	put_pod("user", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"needed\"}"
+		"]");
+	eventually(pod_has("user", "status.phase", "Running"));
+	assert_true(has_image("needed"));
+	pull("spare");
+	pull("more");
+	eventually(!has_image("spare") && !has_image("more"));
+	assert_true(has_image("needed"));
+	end();
+}
+
+static void test_dead_containers(void **state)
+{
+	const struct cox_call call = {.struct_size = sizeof(call)};
+	const struct cox_runtime_ops *ops;
+
+	(void)state;
+	begin(NULL);
+	at.config.maximum_dead_containers = 1;
+	at.config.maximum_dead_containers_per_container = 100;
+	ops = host_ops(at.runtime);
+	put_pod("loop", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"args\":[\"exit-after=10ms\",\"exit-code=1\",\"say=x\"]}]");
+	eventually(pod_number("loop", "status.containerStatuses[0].restartCount", 3));
+	eventually((counted = 0,
+		    ops->container_list(host_self(at.runtime), &call, NULL, &counter, NULL) == 0 &&
+			    counted <= 2));
+	/* Their logs went with them. */
+	eventually(count_files("%s/*/c/*.log", at.logs) <= 2);
+	end();
+}
+
+/* What a reboot left: volumes and logs of pods that nobody has any more. */
+static void test_orphans(void **state)
+{
+	char path[256];
+	cox_autoerror err = COX_ERROR_INIT;
+
+	(void)state;
+	begin(NULL);
+	stop_kubelet();
+	snprintf(path, sizeof(path), "%s/pods/lost/volumes/kubernetes.io~emptydir/v", at.directory);
+	if (volumes_make_directory(path, 0755, &err))
+		fail_msg("%s", error_text(&err));
+	snprintf(path, sizeof(path), "%s/n_lost_lost/c", at.logs);
+	if (volumes_make_directory(path, 0755, &err))
+		fail_msg("%s", error_text(&err));
+	start_kubelet();
+	eventually(!count_files("%s/pods/*", at.directory) && !count_files("%s/*", at.logs));
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_node),	 cmocka_unit_test(test_life),
-		cmocka_unit_test(test_ends),	 cmocka_unit_test(test_crash_loop),
-		cmocka_unit_test(test_init),	 cmocka_unit_test(test_images),
-		cmocka_unit_test(test_probes),	 cmocka_unit_test(test_admission),
-		cmocka_unit_test(test_recovery), cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_node),
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_crash_loop),
+		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_images),
+		cmocka_unit_test(test_probes),
+		cmocka_unit_test(test_admission),
+		cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_logs),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_dead_containers),
+		cmocka_unit_test(test_orphans),
 	};
 
 	return cmocka_run_group_tests_name("kubelet", tests, NULL, NULL);

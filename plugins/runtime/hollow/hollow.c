@@ -18,6 +18,7 @@ static void *hollow_create(const struct cox_host *host, struct cox_error *err)
 
 	(void)err;
 	hollow->host = host;
+	hollow->disk = 102400;
 	pthread_mutex_init(&hollow->lock, NULL);
 	pthread_cond_init(&hollow->changed, NULL);
 	return hollow;
@@ -30,6 +31,7 @@ static const struct cox_option hollow_options[] = {
 	{"exit-code", "0", "what a container that ends by itself exits with", COX_OPT_INT, 0},
 	{"images-present", "true", "whether every image is there without a pull", COX_OPT_BOOL, 0},
 	{"pull-delay", "0s", "how long a pull takes", COX_OPT_DURATION, 0},
+	{"disk", "102400", "megabytes that images fit on", COX_OPT_INT, 0},
 	{"failing-images", "", "images that cannot be pulled", COX_OPT_LIST, 0},
 	{"failing-starts", "", "images whose containers cannot be started", COX_OPT_LIST, 0},
 	{NULL, NULL, NULL, 0, 0}};
@@ -46,6 +48,8 @@ static int hollow_config(void *self, const char *key, const char *value, struct 
 		*slot = cox_strdup(value);
 	} else if (!strcmp(key, "images-present")) {
 		bad = cox_parse_bool(value, &hollow->images_present);
+	} else if (!strcmp(key, "disk")) {
+		bad = cox_parse_int(value, 1, INT64_C(1) << 40, &hollow->disk);
 	} else if (!strcmp(key, "exit-code")) {
 		bad = cox_parse_int(value, 0, 255, &hollow->exit_code);
 	} else {

@@ -80,7 +80,7 @@ struct hollow {
 	const struct cox_host *host;
 	/* options */
 	uint64_t start_delay, exit_after, pull_delay;
-	int64_t exit_code;
+	int64_t exit_code, disk;
 	bool images_present;
 	char *failing_images; /* "a,b": a pull of these fails */
 	char *failing_starts; /* images whose containers cannot be started */

@@ -196,9 +196,13 @@ int hollow_image_filesystem(void *self, const struct cox_call *call,
 	cox_lock_scope(&hollow->lock);
 	usage->mountpoint = "/";
 	usage->timestamp = (int64_t)hollow->host->realtime_ns();
-	usage->used_bytes = hollow->images.count * LAYERS * LAYER_BYTES;
-	usage->used_inodes = hollow->images.count;
-	usage->capacity_bytes = (uint64_t)100 << 30;
-	usage->free_bytes = usage->capacity_bytes - usage->used_bytes;
+	usage->used_inodes = 0;
+	for (size_t i = 0; i < hollow->images.count; i++)
+		usage->used_inodes += !hollow->images.items[i]->gone;
+	usage->used_bytes = usage->used_inodes * LAYERS * LAYER_BYTES;
+	usage->capacity_bytes = (uint64_t)hollow->disk << 20;
+	usage->free_bytes = usage->capacity_bytes > usage->used_bytes
+				    ? usage->capacity_bytes - usage->used_bytes
+				    : 0;
 	return 0;
 }
