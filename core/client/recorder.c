@@ -35,7 +35,7 @@ enum {
 struct note {
 	struct note *next;
 	struct cox_object *about; /* held: only its texts are read */
-	char *component, *type, *reason, *message;
+	char *component, *part, *type, *reason, *message;
 	uint64_t when;
 };
 
@@ -73,6 +73,7 @@ static void note_free(struct note *note)
 {
 	object_release(note->about);
 	free(note->component);
+	free(note->part);
 	free(note->type);
 	free(note->reason);
 	free(note->message);
@@ -131,6 +132,7 @@ static void key_object(struct cox_buf *key, const struct note *note)
 	add_key(key, object_namespace(note->about));
 	add_key(key, object_name(note->about));
 	add_key(key, object_uid(note->about));
+	add_key(key, note->part);
 }
 
 /* Whether the source has said too much about this object. */
@@ -224,6 +226,7 @@ static void write_new(struct recorder *recorder, const struct note *note, const 
 	cox_json_text_set(&json, "uid", object_uid(note->about));
 	cox_json_text_set(&json, "apiVersion", object_api_version(note->about));
 	cox_json_text_set(&json, "resourceVersion", object_revision(note->about));
+	cox_json_text_set(&json, "fieldPath", note->part);
 	cox_json_end(&json);
 	cox_json_text(&json, "reason", note->reason);
 	cox_json_text(&json, "message", note->message);
@@ -451,6 +454,13 @@ void recorder_vevent(struct recorder *recorder, const char *component,
 		     const struct cox_object *about, const char *type, const char *reason,
 		     const char *format, va_list args)
 {
+	recorder_vevent_part(recorder, component, about, "", type, reason, format, args);
+}
+
+void recorder_vevent_part(struct recorder *recorder, const char *component,
+			  const struct cox_object *about, const char *part, const char *type,
+			  const char *reason, const char *format, va_list args)
+{
 	struct note *note = cox_new(struct note);
 	struct cox_buf text = COX_BUF_INIT;
 	bool full;
@@ -459,6 +469,7 @@ void recorder_vevent(struct recorder *recorder, const char *component,
 	cut_message(&text);
 	note->about = object_hold(about);
 	note->component = cox_strdup(component ? component : recorder->component);
+	note->part = cox_strdup(part);
 	note->type = cox_strdup(type);
 	note->reason = cox_strdup(reason);
 	note->message = cox_buf_steal(&text);

@@ -34,6 +34,12 @@ void recorder_vevent(struct recorder *recorder, const char *component,
 		     const struct cox_object *about, const char *type, const char *reason,
 		     const char *format, va_list args) __attribute__((format(printf, 6, 0)));
 
+/* And about a part of the object: its fieldPath, as "spec.containers{web}"; "": all of it. */
+void recorder_vevent_part(struct recorder *recorder, const char *component,
+			  const struct cox_object *about, const char *part, const char *type,
+			  const char *reason, const char *format, va_list args)
+	__attribute__((format(printf, 7, 0)));
+
 /* Returns when everything recorded before was written or given up; for tests and shutdown. */
 void recorder_flush(struct recorder *recorder, uint64_t deadline);
 

@@ -9,13 +9,14 @@
 #include "base/log.h"
 #include "kubelet/affinity.h"
 #include "kubelet/events.h"
+#include "kubelet/names.h"
 #include "kubelet/resources.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
 #include <string.h>
 
-enum { PORTS_MAX = 10000 };
+enum { PORTS_MAX = 10000, CRITICAL = 2000000000 };
 
 static void take_ports(struct pod *pod, const struct cox_object *object)
 {
@@ -99,6 +100,30 @@ static bool lacks(struct kubelet *kubelet, struct pod *pod, const struct cox_obj
 	return true;
 }
 
+/* What a node short of something takes all the same is what would be ended last. */
+static bool is_critical(const struct value *pod)
+{
+	return value_get_int(value_get(pod, "spec"), "priority", 0) >= CRITICAL ||
+	       value_path(pod, "metadata.annotations[\"" ANNOTATION_SOURCE "\"]");
+}
+
+static bool has_pressure(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object)
+{
+	bool best_effort = !strcmp(resources_qos(object_root(object)), "BestEffort"), disk, memory;
+	cox_autobuf why = COX_BUF_INIT;
+
+	pthread_mutex_lock(&kubelet->lock);
+	disk = kubelet->disk_short;
+	memory = kubelet->memory_short && best_effort;
+	pthread_mutex_unlock(&kubelet->lock);
+	if ((!disk && !memory) || is_critical(object_root(object)))
+		return false;
+	cox_buf_printf(&why, "The node had condition: [%s]. ",
+		       disk ? "DiskPressure" : "MemoryPressure");
+	reject(kubelet, pod, object, "Evicted", cox_buf_steal(&why));
+	return true;
+}
+
 static bool fits_resources(struct kubelet *kubelet, struct pod *pod,
 			   const struct cox_object *object, const struct taken *taken)
 {
@@ -127,6 +152,8 @@ void pod_admit(struct kubelet *kubelet, struct pod *pod, const struct cox_object
 		pod->admitted = true;
 		return;
 	}
+	if (has_pressure(kubelet, pod, object))
+		return;
 	sum_up(kubelet, pod, &taken);
 	if (!fits_resources(kubelet, pod, object, &taken))
 		return;

@@ -2,7 +2,10 @@
 /* Events of pods and containers, by the recorder. */
 #include "kubelet/events.h"
 
+#include <coxswain/kit/buf.h>
+#include <coxswain/kit/cleanup.h>
 #include <stdarg.h>
+#include <string.h>
 
 void events_pod(struct kubelet *kubelet, const struct cox_object *pod, const char *type,
 		const char *reason, const char *format, ...)
@@ -16,16 +19,27 @@ void events_pod(struct kubelet *kubelet, const struct cox_object *pod, const cha
 	va_end(args);
 }
 
+static const char *list_of(const struct cox_object *pod, const char *container)
+{
+	const struct value *list = object_path(object_root(pod), "spec.initContainers"), *one;
+
+	for (size_t i = 0; (one = value_at(list, i)); i++)
+		if (!strcmp(value_get_text(one, "name"), container))
+			return "initContainers";
+	return "containers";
+}
+
 void events_container(struct kubelet *kubelet, const struct cox_object *pod, const char *container,
 		      const char *type, const char *reason, const char *format, ...)
 {
+	cox_autobuf part = COX_BUF_INIT;
 	va_list args;
 
-	(void)container;
 	if (!pod)
 		return;
+	cox_buf_printf(&part, "spec.%s{%s}", list_of(pod, container), container);
 	va_start(args, format);
-	recorder_vevent(kubelet->recorder, NULL, pod, type, reason, format, args);
+	recorder_vevent_part(kubelet->recorder, NULL, pod, part.data, type, reason, format, args);
 	va_end(args);
 }
 

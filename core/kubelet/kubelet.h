@@ -91,14 +91,15 @@ struct kubelet {
 	struct cox_cancel cancel; /* of all calls into plugins */
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;	    /* the keeper's alarm, and the table's */
-	struct cox_map pods;	    /* uid → struct pod */
-	bool synced;		    /* the lister was complete once */
-	bool stopping;		    /* threads are to end */
-	bool emptying;		    /* all pods are to end: --stop-pods-on-exit */
-	bool events_lost;	    /* list at once */
-	pthread_mutex_t admit_lock; /* one admission at a time; before `lock` */
-	pthread_mutex_t pull_lock;  /* --serialize-image-pulls */
+	pthread_cond_t changed;	       /* the keeper's alarm, and the table's */
+	struct cox_map pods;	       /* uid → struct pod */
+	bool synced;		       /* the lister was complete once */
+	bool stopping;		       /* threads are to end */
+	bool emptying;		       /* all pods are to end: --stop-pods-on-exit */
+	bool events_lost;	       /* list at once */
+	bool memory_short, disk_short; /* as the node's conditions say */
+	pthread_mutex_t admit_lock;    /* one admission at a time; before `lock` */
+	pthread_mutex_t pull_lock;     /* --serialize-image-pulls */
 };
 
 /* NULL: `err` says why. Nothing runs yet. */

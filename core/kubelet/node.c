@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kubelet/events.h"
 #include "kubelet/pod.h"
 #include "machinery/json.h"
 
@@ -37,7 +38,10 @@ struct node {
 	pthread_cond_t changed;
 	pthread_t lease_thread, status_thread;
 	unsigned threads;
-	bool stopping, woken, registered;
+	bool stopping, woken;
+	/* the status thread's own */
+	bool created;	      /* by us, with conditions that nobody was told of */
+	bool began, closed;   /* "Starting" was told; what was told of spec.unschedulable */
 	uint64_t reported_at; /* monotonic */
 	char *reported;	      /* the status that was told, without times */
 };
@@ -186,6 +190,7 @@ static int register_node(struct node *node, struct cox_error *err)
 	fresh = node_describe(kubelet, NULL, &arena);
 	if (call(node, CLIENT_CREATE, NULL, fresh, NULL, err) == 0) {
 		log_info("Successfully registered node %s", name);
+		node->created = true;
 		return 0;
 	}
 	if (err->reason != COX_REASON_ALREADY_EXISTS)
@@ -196,6 +201,65 @@ static int register_node(struct node *node, struct cox_error *err)
 	log_info("Node %s was previously registered", name);
 	update_labels(node, object_root(old), fresh, &arena);
 	return 0;
+}
+
+/* ---- what people are told ---- */
+
+static const struct value *condition(const struct value *status, const char *type)
+{
+	const struct value *list = value_get(status, "conditions"), *one;
+
+	for (size_t i = 0; (one = value_at(list, i)); i++)
+		if (!strcmp(value_get_text(one, "type"), type))
+			return one;
+	return NULL;
+}
+
+static void now_is(struct node *node, const char *what)
+{
+	events_node(node->kubelet, "Normal", what, "Node %s status is now: %s",
+		    node->kubelet->parts.node_name, what);
+}
+
+static void tell_conditions(struct node *node, const struct value *before,
+			    const struct value *status)
+{
+	static const struct {
+		const char *type, *holds, *holds_not;
+	} all[] = {
+		{"MemoryPressure", "NodeHasInsufficientMemory", "NodeHasSufficientMemory"},
+		{"DiskPressure", "NodeHasDiskPressure", "NodeHasNoDiskPressure"},
+		{"PIDPressure", "NodeHasInsufficientPID", "NodeHasSufficientPID"},
+		{"Ready", "NodeReady", "NodeNotReady"},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		const char *old = value_get_text(condition(before, all[i].type), "status");
+		const char *now = value_get_text(condition(status, all[i].type), "status");
+
+		if (strcmp(old, now) != 0)
+			now_is(node, !strcmp(now, "True") ? all[i].holds : all[i].holds_not);
+	}
+}
+
+static void tell_changes(struct node *node, const struct value *old, const struct value *status)
+{
+	const char *booted = value_text(value_path(status, "nodeInfo.bootID"));
+	const char *before = value_text(value_path(old, "status.nodeInfo.bootID"));
+	bool closed = value_get_bool(value_get(old, "spec"), "unschedulable");
+
+	if (!node->began)
+		events_node(node->kubelet, "Normal", "Starting", "Starting kubelet.");
+	node->began = true;
+	if (*before && strcmp(before, booted) != 0)
+		events_node(node->kubelet, "Warning", "Rebooted",
+			    "Node %s has been rebooted, boot id: %s",
+			    node->kubelet->parts.node_name, booted);
+	tell_conditions(node, node->created ? NULL : value_get(old, "status"), status);
+	node->created = false;
+	if (closed != node->closed)
+		now_is(node, closed ? "NodeNotSchedulable" : "NodeSchedulable");
+	node->closed = closed;
 }
 
 static int report_status_now(struct node *node, struct cox_error *err)
@@ -211,6 +275,8 @@ static int report_status_now(struct node *node, struct cox_error *err)
 	status = value_get(node_describe(node->kubelet, object_root(old), &arena), "status");
 	what = essence(&arena, status);
 	due = !node->reported || strcmp(node->reported, what) != 0 ||
+	      node->closed !=
+		      value_get_bool(value_get(object_root(old), "spec"), "unschedulable") ||
 	      clock_monotonic() - node->reported_at >= report_period;
 	if (!due)
 		return 0;
@@ -219,6 +285,7 @@ static int report_status_now(struct node *node, struct cox_error *err)
 	if (call(node, CLIENT_PATCH, "status", patch, NULL, err))
 		return -1;
 	told(node, cox_steal(what));
+	tell_changes(node, object_root(old), status);
 	return 0;
 }
 

@@ -3,15 +3,20 @@
 #include "kubelet/node.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/version.h"
+#include "kubelet/images.h"
 #include "kubelet/resources.h"
 
 #include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/text.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
+
+enum { IMAGES_TOLD = 50, NAMES_TOLD = 5 };
 
 static const char *architecture(const struct utsname *names)
 {
@@ -137,6 +142,40 @@ static void add_info(struct kubelet *kubelet, struct arena *arena, struct value 
 	value_set_text(arena, info, "architecture", architecture(&names));
 }
 
+/* ---- images ---- */
+
+static int larger(const void *a, const void *b)
+{
+	const struct image_entry *one = a, *two = b;
+
+	return one->size > two->size ? -1 : one->size < two->size;
+}
+
+/* The largest ones: the scheduler reckons with what need not be pulled. */
+static void add_images(struct kubelet *kubelet, struct arena *arena, struct value *status)
+{
+	struct value *list = value_make_array(arena, status, "images");
+	struct image_list images = {0};
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (images_list(kubelet, arena, &images, &err))
+		log_warning("list the runtime's images: %s", error_text(&err));
+	if (images.count)
+		qsort(images.items, images.count, sizeof(*images.items), larger);
+	for (size_t i = 0; i < images.count && list->count < IMAGES_TOLD; i++) {
+		struct value *one = value_object(arena);
+		struct value *names = value_make_array(arena, one, "names");
+
+		for (size_t j = 0; j < images.items[i].names.count && j < NAMES_TOLD; j++)
+			value_push(arena, names,
+				   value_string(arena, images.items[i].names.items[j]));
+		value_set_int(arena, one, "sizeBytes", (int64_t)images.items[i].size);
+		if (names->count)
+			value_push(arena, list, one);
+	}
+	images_list_free(&images);
+}
+
 /* ---- conditions ---- */
 
 struct conditions {
@@ -230,12 +269,43 @@ static int64_t available_memory(struct arena *arena)
 	return cox_parse_int(text, 0, INT64_MAX / 1024, &kilobytes) ? INT64_MAX : kilobytes * 1024;
 }
 
+/* Whether less is left than a limit "SIGNAL<AMOUNT" or "SIGNAL<PERCENT%" wants. */
+static bool is_short(const struct flag_list *limits, const char *signal, uint64_t left,
+		     uint64_t all)
+{
+	size_t size = strlen(signal);
+
+	for (size_t i = 0; i < limits->count; i++) {
+		const char *item = limits->items[i], *wanted = item + size + 1;
+		struct cox_quantity amount;
+		char *end;
+
+		if (strncmp(item, signal, size) != 0 || item[size] != '<')
+			continue;
+		if (*wanted && wanted[strlen(wanted) - 1] == '%') {
+			double percent = strtod(wanted, &end);
+
+			if (!strcmp(end, "%") && (double)left < (double)all * percent / 100)
+				return true;
+		} else if (!quantity_parse(wanted, strlen(wanted), &amount, NULL) &&
+			   cox_quantity_units(&amount) > 0 &&
+			   left < (uint64_t)cox_quantity_units(&amount)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool disk_is_short(const struct kubelet_config *config)
 {
+	const struct flag_list *limits = &config->eviction_hard;
 	struct statvfs disk;
 
 	return statvfs(config->root_dir, &disk) == 0 &&
-	       (disk.f_bavail < disk.f_blocks / 10 ||
+	       (is_short(limits, "nodefs.available", disk.f_bavail * disk.f_frsize,
+			 disk.f_blocks * disk.f_frsize) ||
+		(disk.f_files &&
+		 is_short(limits, "nodefs.inodesFree", disk.f_favail, disk.f_files)) ||
 		disk.f_bavail * disk.f_frsize >> 20 < (uint64_t)config->low_diskspace_threshold_mb);
 }
 
@@ -257,10 +327,15 @@ static void add_conditions(struct kubelet *kubelet, struct arena *arena, const s
 			   struct value *status)
 {
 	struct conditions all = {arena, value_path(old, "status.conditions"), value_array(arena)};
-	bool memory = available_memory(arena) < (int64_t)100 << 20;
+	bool memory = is_short(&kubelet->config->eviction_hard, "memory.available",
+			       (uint64_t)available_memory(arena), (uint64_t)resources_memory());
 	bool disk = disk_is_short(kubelet->config), processes = processes_are_short(arena);
 	cox_autobuf why = COX_BUF_INIT;
 
+	pthread_mutex_lock(&kubelet->lock);
+	kubelet->memory_short = memory;
+	kubelet->disk_short = disk;
+	pthread_mutex_unlock(&kubelet->lock);
 	find_trouble(kubelet, &why);
 	keep_others(&all);
 	add_condition(&all, "MemoryPressure", memory,
@@ -302,6 +377,7 @@ struct value *node_describe(struct kubelet *kubelet, const struct value *old, st
 		      value_make_object(arena, value_make_object(arena, status, "daemonEndpoints"),
 					"kubeletEndpoint"),
 		      "Port", kubelet->parts.port);
+	add_images(kubelet, arena, status);
 	add_info(kubelet, arena, status);
 	return node;
 }

@@ -206,6 +206,34 @@ static bool event_said(const char *pod, const char *reason, const char *message)
 	return false;
 }
 
+static bool event_of(const char *pod, const char *reason, const char *part)
+{
+	for (size_t i = 0; i < fake_count(at.server, "events"); i++) {
+		cox_autoobject *event = fake_at(at.server, "events", i);
+		const struct value *root = object_root(event);
+
+		if (!strcmp(value_text(object_path(root, "involvedObject.name")), pod) &&
+		    !strcmp(value_get_text(root, "reason"), reason) &&
+		    !strcmp(value_text(object_path(root, "involvedObject.fieldPath")), part))
+			return true;
+	}
+	return false;
+}
+
+static bool event_begins(const char *name, const char *reason, const char *message)
+{
+	for (size_t i = 0; i < fake_count(at.server, "events"); i++) {
+		cox_autoobject *event = fake_at(at.server, "events", i);
+		const struct value *root = object_root(event);
+
+		if (!strcmp(value_text(object_path(root, "involvedObject.name")), name) &&
+		    !strcmp(value_get_text(root, "reason"), reason) &&
+		    !strncmp(value_get_text(root, "message"), message, strlen(message)))
+			return true;
+	}
+	return false;
+}
+
 static bool event_said_about(const char *pod, const char *reason)
 {
 	cox_autoobject *object = fake_get(at.server, "pods", "n", pod);
@@ -214,6 +242,74 @@ static bool event_said_about(const char *pod, const char *reason)
 	snprintf(text, sizeof(text), "Back-off restarting failed container c in pod %s_n(%s)", pod,
 		 object_uid(object));
 	return event_said(pod, reason, text);
+}
+
+static bool node_said(const char *reason, const char *message)
+{
+	return event_said("node-a", reason, message);
+}
+
+static bool node_condition(const char *type, const char *status)
+{
+	cox_autoobject *node = fake_get(at.server, "nodes", "", "node-a");
+	const struct value *list =
+		node ? object_path(object_root(node), "status.conditions") : NULL;
+	const struct value *one;
+
+	for (size_t i = 0; (one = value_at(list, i)); i++)
+		if (!strcmp(value_get_text(one, "type"), type))
+			return !strcmp(value_get_text(one, "status"), status);
+	return false;
+}
+
+static void test_node_tells(void **state)
+{
+	static char disk[] = "nodefs.available<100%", memory[] = "memory.available<1Ki";
+	static char *limits[] = {disk, memory};
+	cox_autoobject *node = NULL;
+	const struct value *root;
+
+	(void)state;
+	begin(NULL);
+	eventually(node_said("NodeReady", "Node node-a status is now: NodeReady"));
+	at.config.node_status_update_frequency = 20 * CLOCK_MILLISECOND;
+	stop_kubelet();
+	start_kubelet();
+	eventually(node_said("Starting", "Starting kubelet."));
+	eventually(node_said("NodeReady", "Node node-a status is now: NodeReady"));
+	eventually(node_said("NodeHasNoDiskPressure",
+			     "Node node-a status is now: NodeHasNoDiskPressure"));
+	assert_false(event_begins("node-a", "Rebooted", ""));
+	put_pod("web", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]");
+	/* Its images, for the scheduler. */
+	eventually((object_unref(node), node = fake_get(at.server, "nodes", "", "node-a"),
+		    root = object_root(node),
+		    !strcmp(value_text(object_path(root, "status.images[0].names[0]")), "i")));
+	assert_int_equal(object_path(root, "status.images[0].sizeBytes")->integer, 3000000);
+	/* Another boot id than the one that was told last. */
+	stop_kubelet();
+	fake_put(at.server, "nodes",
+		 "{\"kind\":\"Node\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"node-a\"},"
+		 "\"spec\":{\"unschedulable\":true},\"status\":{\"nodeInfo\":{\"bootID\":\"old\"},"
+		 "\"conditions\":[{\"type\":\"Ready\",\"status\":\"Unknown\"}]}}");
+	at.config.eviction_hard = (struct flag_list){limits, 2};
+	start_kubelet();
+	eventually(node_condition("DiskPressure", "True"));
+	assert_true(node_condition("MemoryPressure", "False"));
+	eventually(
+		node_said("NodeHasDiskPressure", "Node node-a status is now: NodeHasDiskPressure"));
+	eventually(
+		node_said("NodeNotSchedulable", "Node node-a status is now: NodeNotSchedulable"));
+	eventually(event_begins("node-a", "Rebooted", "Node node-a has been rebooted, boot id: "));
+	/* What is here stays, what comes is refused. */
+	put_pod("late", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]");
+	eventually(pod_has("late", "status.reason", "Evicted"));
+	assert_true(pod_has("late", "status.message",
+			    "Pod was rejected: The node had condition: [DiskPressure]. "));
+	assert_true(pod_has("web", "status.phase", "Running"));
+	end();
 }
 
 static void test_node(void **state)
@@ -277,6 +373,9 @@ static void test_life(void **state)
 			      "accessed by the pod"));
 	eventually(event_said("web", "Created", "Container created"));
 	eventually(event_said("web", "Started", "Container started"));
+	/* Each container has events of its own. */
+	eventually(event_of("web", "Started", "spec.containers{a}") &&
+		   event_of("web", "Started", "spec.containers{b}"));
 	if (client_call(at.client, &request, NULL, NULL))
 		fail_msg("delete");
 	eventually(fake_count(at.server, "pods") == 0);
@@ -711,19 +810,13 @@ static void test_orphans(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_node),
-		cmocka_unit_test(test_life),
-		cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_crash_loop),
-		cmocka_unit_test(test_init),
-		cmocka_unit_test(test_images),
-		cmocka_unit_test(test_probes),
-		cmocka_unit_test(test_admission),
-		cmocka_unit_test(test_recovery),
-		cmocka_unit_test(test_volumes),
-		cmocka_unit_test(test_logs),
-		cmocka_unit_test(test_full_disk),
-		cmocka_unit_test(test_dead_containers),
+		cmocka_unit_test(test_node),	   cmocka_unit_test(test_node_tells),
+		cmocka_unit_test(test_life),	   cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_crash_loop), cmocka_unit_test(test_init),
+		cmocka_unit_test(test_images),	   cmocka_unit_test(test_probes),
+		cmocka_unit_test(test_admission),  cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_volumes),	   cmocka_unit_test(test_logs),
+		cmocka_unit_test(test_full_disk),  cmocka_unit_test(test_dead_containers),
 		cmocka_unit_test(test_orphans),
 	};
 
