@@ -37,7 +37,7 @@ int container_configure(const struct container_start *start, struct arena *arena
 const char *container_message_path(struct kubelet *kubelet, struct arena *arena, const char *uid,
 				   const char *name, uint32_t attempt);
 
-/* hooks.c: a lifecycle handler, or a probe of kind exec, httpGet, tcpSocket. */
+/* hooks.c: a lifecycle handler, or a probe: exec, httpGet, tcpSocket, grpc. */
 struct hook_target {
 	struct kubelet *kubelet;
 	const struct cox_object *object;

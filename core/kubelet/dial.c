@@ -185,6 +185,27 @@ static int receive(struct wire *wire, size_t limit, uint64_t deadline, struct co
 	return 0;
 }
 
+int dial_send(int fd, const struct cox_buf *data, uint64_t deadline)
+{
+	struct wire wire = {fd, NULL, NULL};
+
+	return send_all(&wire, data, deadline);
+}
+
+ssize_t dial_receive(int fd, uint64_t deadline, struct cox_buf *out)
+{
+	for (;;) {
+		ssize_t moved = recv(fd, cox_buf_reserve(out, 4096), 4096, 0);
+
+		if (moved > 0)
+			cox_buf_added(out, (size_t)moved);
+		if (moved >= 0)
+			return moved;
+		if ((errno != EAGAIN && errno != EINTR) || await(fd, POLLIN, deadline) != 0)
+			return -1;
+	}
+}
+
 int dial_http(const char *host, uint16_t port, bool secure, const struct cox_buf *request,
 	      uint64_t deadline, size_t limit, struct cox_buf *answer, struct cox_error *err)
 {

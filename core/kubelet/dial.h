@@ -7,9 +7,15 @@
 
 #include <coxswain/kit/buf.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* A connected, non-blocking socket, or -1. `host` is an address or a name. */
 int dial_tcp(const char *host, uint16_t port, uint64_t deadline, struct cox_error *err);
+
+/* All of it, or -1. */
+int dial_send(int fd, const struct cox_buf *data, uint64_t deadline) COX_MUST_CHECK;
+/* Appends what comes: how many bytes, 0 at the end, -1: an error or too late. */
+ssize_t dial_receive(int fd, uint64_t deadline, struct cox_buf *out) COX_MUST_CHECK;
 
 /*
  * Sends `request` and returns the status of the answer, or -1. At most `limit`

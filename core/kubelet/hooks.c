@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "kubelet/dial.h"
+#include "kubelet/grpc.h"
 
 #include <coxswain/kit/buf.h>
 #include <coxswain/kit/cleanup.h>
@@ -188,6 +189,9 @@ int hook_run(const struct hook_target *target, const struct value *handler, uint
 		return run_http(target, found, deadline, output);
 	if ((found = value_get(handler, "tcpSocket")))
 		return run_tcp(target, found, deadline, output);
+	if ((found = value_get(handler, "grpc"))) /* a probe's alone */
+		return grpc_check(target->pod_ip, (uint16_t)value_get_int(found, "port", 0),
+				  value_get_text(found, "service"), deadline, output);
 	if ((found = value_get(handler, "sleep")))
 		return run_sleep(target, found, deadline);
 	cox_buf_str(output, "this kind of handler is not supported");

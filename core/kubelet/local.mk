@@ -2,6 +2,7 @@
 
 core_libcoxcore_la_SOURCES += \
 	%D%/admit.c \
+	%D%/admit_host.c \
 	%D%/affinity.c %D%/affinity.h \
 	%D%/backoff.c %D%/backoff.h \
 	%D%/container.c %D%/container.h \
@@ -12,6 +13,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/events.c %D%/events.h \
 	%D%/fields.c %D%/fields.h \
 	%D%/flags.c %D%/flags.h \
+	%D%/grpc.c %D%/grpc.h \
 	%D%/hooks.c \
 	%D%/housekeeping.c %D%/housekeeping.h \
 	%D%/image_auth.c \

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * subPath without a way out: the container may own the volume and swap links
- * while we look, so every step is an openat2 below the volume's descriptor
- * that follows no link (CVE-2017-1002101, CVE-2021-25741), and what is mounted
- * is the descriptor, not a name.
+ * while we look, so the kernel walks the path, by openat2 below the volume's
+ * descriptor (CVE-2017-1002101, CVE-2021-25741), and what is mounted is the
+ * descriptor, not a name. Links are followed as far as they stay inside: every
+ * key of a ConfigMap is one.
  */
 #include "kubelet/volumes.h"
 
+#include <coxswain/kit/alloc.h>
 #include <coxswain/kit/buf.h>
 #include <coxswain/kit/cleanup.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,47 +23,87 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { STEPS_MAX = 1000, RACES_MAX = 1000 };
+
+/* EAGAIN: something was renamed meanwhile, and the kernel could not be sure. */
 static int open_below(int directory, const char *path)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-					  RESOLVE_NO_MAGICLINKS};
+			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+	int fd, tries = 0;
 
-	return (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+	do
+		fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+	while (fd < 0 && errno == EAGAIN && ++tries < RACES_MAX);
+	return fd;
+}
+
+static int check_steps(const char *path, struct cox_error *err)
+{
+	for (int steps = 0; *path; steps++) {
+		size_t size = strcspn(path, "/");
+
+		if (size > NAME_MAX || steps == STEPS_MAX)
+			return error_set(err, COX_REASON_INVALID, "a name in subPath is too long");
+		if (size == 2 && path[0] == '.' && path[1] == '.')
+			return error_set(err, COX_REASON_INVALID,
+					 "subPath must not contain \"..\"");
+		path += size + (path[size] == '/');
+	}
+	return 0;
+}
+
+/* Makes the directories of `path` that are not there; each below the one before. */
+static int make_below(int root, const char *path)
+{
+	cox_autofree char *prefix = cox_strdup(path);
+	cox_autoclose int parent = open_below(root, ".");
+
+	for (char *at = prefix; parent >= 0; at++) {
+		char *step = at, kept;
+		int next;
+
+		at += strcspn(at, "/");
+		kept = *at;
+		*at = '\0';
+		if (*step && strcmp(step, ".") != 0) {
+			next = open_below(root, prefix);
+			if (next < 0 && errno == ENOENT &&
+			    (mkdirat(parent, step, 0750) == 0 || errno == EEXIST))
+				next = open_below(root, prefix);
+			if (next < 0)
+				return -1;
+			close(parent);
+			parent = next;
+		}
+		*at = kept;
+		if (!kept)
+			break;
+	}
+	return parent >= 0 ? 0 : -1;
 }
 
 int subpath_open(const char *root, const char *path, struct cox_error *err)
 {
 	cox_autoclose int at = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char step[256];
+	cox_autobuf below = COX_BUF_INIT;
+	int fd;
 
 	if (at < 0)
 		return error_errno(err, errno, "open %s", root);
-	while (*path) {
-		size_t size = strcspn(path, "/");
-		int next;
-
-		if (size >= sizeof(step))
-			return error_set(err, COX_REASON_INVALID, "a name in subPath is too long");
-		memcpy(step, path, size);
-		step[size] = '\0';
-		path += size + (path[size] == '/');
-		if (!size || !strcmp(step, "."))
-			continue;
-		if (!strcmp(step, ".."))
-			return error_set(err, COX_REASON_INVALID,
-					 "subPath must not contain \"..\"");
-		next = open_below(at, step);
-		if (next < 0 && errno == ENOENT &&
-		    (mkdirat(at, step, 0750) == 0 || errno == EEXIST))
-			next = open_below(at, step);
-		if (next < 0)
-			return error_errno(err, errno, "open \"%s\" of subPath below %s", step,
-					   root);
-		close(at);
-		at = next;
-	}
-	return cox_steal_fd(&at);
+	if (check_steps(path, err))
+		return -1;
+	/* What looks absolute is meant below the volume. */
+	cox_buf_printf(&below, "./%s", path + strspn(path, "/"));
+	fd = open_below(at, below.data);
+	if (fd < 0 && errno == ENOENT && make_below(at, below.data) == 0)
+		fd = open_below(at, below.data);
+	if (fd < 0 && (errno == EXDEV || errno == ELOOP))
+		return error_set(err, COX_REASON_FORBIDDEN,
+				 "subPath \"%s\" leads out of the volume", path);
+	if (fd < 0)
+		return error_errno(err, errno, "open subPath \"%s\" below %s", path, root);
+	return fd;
 }
 
 /* A file or directory of the same kind, to mount over. */

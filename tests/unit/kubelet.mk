@@ -6,3 +6,15 @@ tests_unit_kubelet_SOURCES = %D%/kubelet.c tests/lib/fake_server.c tests/lib/fak
 tests_unit_kubelet_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_kubelet_LDADD = $(UNIT_LDADD)
 endif
+
+check_PROGRAMS += tests/unit/subpath
+TESTS += tests/unit/subpath
+tests_unit_subpath_SOURCES = %D%/subpath.c
+tests_unit_subpath_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_subpath_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/grpc
+TESTS += tests/unit/grpc
+tests_unit_grpc_SOURCES = %D%/grpc.c
+tests_unit_grpc_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_grpc_LDADD = $(UNIT_LDADD)
