@@ -142,6 +142,8 @@ void pod_admit(struct kubelet *kubelet, struct pod *pod, const struct cox_object
 {
 	cox_autoobject *node = NULL;
 	struct taken taken = {0};
+	const char *reason;
+	char *too_much;
 
 	resources_pod(object_root(object), &pod->cpu_milli, &pod->memory);
 	take_ports(pod, object);
@@ -154,6 +156,11 @@ void pod_admit(struct kubelet *kubelet, struct pod *pod, const struct cox_object
 	}
 	if (has_pressure(kubelet, pod, object))
 		return;
+	too_much = pod_asks_too_much(kubelet, object, &reason);
+	if (too_much) {
+		reject(kubelet, pod, object, reason, too_much);
+		return;
+	}
 	sum_up(kubelet, pod, &taken);
 	if (!fits_resources(kubelet, pod, object, &taken))
 		return;

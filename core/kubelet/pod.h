@@ -56,6 +56,7 @@ struct pod {
 	char *ips[2];		/* of the sandbox; NULL: none yet */
 	uint64_t started_at;	/* realtime: startTime; 0: not yet */
 	struct backoff trouble; /* sandbox or volumes cannot be made */
+	uint64_t ending_since;	/* monotonic: its containers began to be stopped; 0: not */
 	int64_t orphan_grace;	/* seconds, for a pod that the API does not have */
 
 	/* admission: what it takes of the node */

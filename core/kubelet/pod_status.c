@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "kubelet/container.h"
 #include "kubelet/fields.h"
+#include "kubelet/logs.h"
 #include "machinery/json.h"
 
 #include <coxswain/kit/cleanup.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX = 4096 };
+enum { MESSAGE_MAX = 4096, LOG_MESSAGE_MAX = 2048, LOG_READ_MAX = 1024 * 1024 };
 
 struct status_pass {
 	struct kubelet *kubelet;
@@ -53,6 +54,41 @@ static void set_bool(struct status_pass *pass, struct value *into, const char *k
 }
 
 /* What the container left in its termination message file. */
+/* terminationMessagePolicy FallbackToLogsOnError: the end of the log. */
+static const char *message_from_log(struct status_pass *pass,
+				    const struct view_container *container)
+{
+	const struct log_options options = {.tail = 80, .limit = -1};
+	struct log_reader *reader = log_reader_open(container->log_path, &options, NULL);
+	cox_autobuf text = COX_BUF_INIT;
+	size_t from, bad;
+
+	while (reader && text.size < LOG_READ_MAX && log_reader_next(reader, 65536, &text) > 0)
+		;
+	log_reader_close(reader);
+	from = text.size > LOG_MESSAGE_MAX ? text.size - LOG_MESSAGE_MAX : 0;
+	/* Not from the middle of a character. */
+	while (from < text.size && ((unsigned char)text.data[from] & 0xc0) == 0x80)
+		from++;
+	if (!text.size || cox_utf8_valid(text.data + from, text.size - from, &bad))
+		return text.size ? arena_strndup(pass->arena, text.data + from, text.size - from)
+				 : "";
+	return arena_strndup(pass->arena, text.data + from, bad);
+}
+
+static bool falls_back(struct status_pass *pass, const char *name)
+{
+	static const char *const lists[] = {"containers", "initContainers"};
+	const struct value *one;
+
+	for (size_t l = 0; l < 2; l++)
+		for (size_t i = 0; (one = value_at(value_get(pass->spec, lists[l]), i)); i++)
+			if (!strcmp(value_get_text(one, "name"), name))
+				return !strcmp(value_get_text(one, "terminationMessagePolicy"),
+					       "FallbackToLogsOnError");
+	return false;
+}
+
 static const char *termination_message(struct status_pass *pass,
 				       const struct view_container *container)
 {
@@ -63,6 +99,9 @@ static const char *termination_message(struct status_pass *pass,
 	ssize_t size = fd >= 0 ? read(fd, text, MESSAGE_MAX) : 0;
 	size_t bad;
 
+	if (size <= 0 && container->exit_code && *container->log_path &&
+	    falls_back(pass, container->name))
+		return message_from_log(pass, container);
 	if (size <= 0)
 		return container->message;
 	if (!cox_utf8_valid(text, (size_t)size, &bad))

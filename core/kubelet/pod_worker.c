@@ -55,25 +55,74 @@ static int64_t grace_of(struct pod *pod, const struct cox_object *object,
 	return said < 1 ? 1 : said;
 }
 
+static bool runs(const struct view_container *container)
+{
+	return container->state == COX_CONTAINER_RUNNING ||
+	       container->state == COX_CONTAINER_UNKNOWN;
+}
+
+static void stop_one(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+		     const struct view_container *container, int64_t grace)
+{
+	cox_autobuf why = COX_BUF_INIT;
+
+	cox_buf_printf(&why, "Stopping container %s", container->name);
+	container_stop(kubelet, pod, object, container, grace, why.data);
+}
+
+/* Where among the init containers a sidecar of this name stands, from 1; 0: nowhere. */
+static size_t sidecar_place(const struct cox_object *object, const char *name)
+{
+	const struct value *list = object_path(object_root(object), "spec.initContainers"), *one;
+
+	for (size_t i = 0; (one = value_at(list, i)); i++)
+		if (!strcmp(value_get_text(one, "name"), name))
+			return pod_is_sidecar(one) ? i + 1 : 0;
+	return 0;
+}
+
+/*
+ * The last sidecar goes first, once nothing that it serves runs; it has what is
+ * left of the pod's grace, and two seconds at least.
+ */
+static void stop_sidecar(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+			 const struct view_container *container)
+{
+	int64_t grace = grace_of(pod, object, container);
+	int64_t gone = (int64_t)((clock_monotonic() - pod->ending_since) / CLOCK_SECOND);
+
+	grace = grace - gone < 2 ? (grace < 2 ? grace : 2) : grace - gone;
+	stop_one(kubelet, pod, object, container, grace);
+}
+
 /* True when none runs any more. */
 static bool stop_containers(struct kubelet *kubelet, struct pod *pod,
 			    const struct cox_object *object, const struct view *view)
 {
-	bool all = true;
+	const struct view_container *last = NULL;
+	size_t last_place = 0;
+	bool others = false;
 
+	if (!pod->ending_since)
+		pod->ending_since = clock_monotonic();
 	for (size_t i = 0; i < view->containers.count; i++) {
 		const struct view_container *container = &view->containers.items[i];
-		cox_autobuf why = COX_BUF_INIT;
+		size_t place = sidecar_place(object, container->name);
 
-		if (container->state != COX_CONTAINER_RUNNING &&
-		    container->state != COX_CONTAINER_UNKNOWN)
+		if (!runs(container))
 			continue;
-		all = false;
-		cox_buf_printf(&why, "Stopping container %s", container->name);
-		container_stop(kubelet, pod, object, container, grace_of(pod, object, container),
-			       why.data);
+		if (place > last_place) {
+			last = container;
+			last_place = place;
+		}
+		if (place)
+			continue;
+		others = true;
+		stop_one(kubelet, pod, object, container, grace_of(pod, object, container));
 	}
-	return all;
+	if (last && !others)
+		stop_sidecar(kubelet, pod, object, last);
+	return !last && !others;
 }
 
 static int remove_sandboxes(struct kubelet *kubelet, const struct view *view, struct cox_error *err)

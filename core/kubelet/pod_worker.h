@@ -36,6 +36,12 @@ bool pod_restarts(const struct value *spec, bool init, bool sidecar, int32_t exi
 /* Decides once: sets pod->admitted, or pod->rejected_reason and its message. */
 void pod_admit(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object);
 
+/* ---- admit_host.c ---- */
+
+/* Why this node does not give it what it asks of the machine, to free; NULL: it does. */
+char *pod_asks_too_much(struct kubelet *kubelet, const struct cox_object *object,
+			const char **reason);
+
 /* ---- pod_status.c ---- */
 
 /* How it fares, as JSON of pod.status; free() it. */

@@ -652,6 +652,133 @@ static void test_volumes(void **state)
 	end();
 }
 
+/* ---- ends of pods ---- */
+
+/* When it was said, as the names of events tell; 0: not yet. */
+static uint64_t said_at(const char *pod, const char *reason, const char *message)
+{
+	for (size_t i = 0; i < fake_count(at.server, "events"); i++) {
+		cox_autoobject *event = fake_at(at.server, "events", i);
+		const struct value *root = object_root(event);
+
+		if (!strcmp(value_text(object_path(root, "involvedObject.name")), pod) &&
+		    !strcmp(value_get_text(root, "reason"), reason) &&
+		    !strcmp(value_get_text(root, "message"), message))
+			return strtoull(strrchr(object_name(event), '.') + 1, NULL, 16);
+	}
+	return 0;
+}
+
+static void delete_pod(const char *name, int64_t grace)
+{
+	char patch[128];
+	struct client_request request = {.verb = CLIENT_PATCH,
+					 .version = "v1",
+					 .resource = "pods",
+					 .namespace = "n",
+					 .name = name,
+					 .body = patch,
+					 .content_type = CLIENT_MERGE_PATCH};
+
+	snprintf(patch, sizeof(patch),
+		 "{\"metadata\":{\"deletionTimestamp\":\"2026-01-01T00:00:00Z\","
+		 "\"deletionGracePeriodSeconds\":%d}}",
+		 (int)grace);
+	request.body_size = strlen(patch);
+	if (client_call(at.client, &request, NULL, NULL))
+		fail_msg("delete %s", name);
+}
+
+/* Sidecars serve the others to their end, and end in the order they did not begin. */
+static void test_sidecars_last(void **state)
+{
+	uint64_t main_end, late_end, early_end;
+
+	(void)state;
+	begin(NULL);
+	put_pod("p", "",
+		"\"restartPolicy\":\"Always\",\"initContainers\":["
+		"{\"name\":\"early\",\"image\":\"i\",\"restartPolicy\":\"Always\",\"args\":["
+		"\"deaf\"]},"
+		"{\"name\":\"late\",\"image\":\"i\",\"restartPolicy\":\"Always\",\"args\":["
+		"\"deaf\"]}],"
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"args\":[\"deaf\"]}]");
+	eventually(condition_is("p", "Ready", "True"));
+	delete_pod("p", 1);
+	eventually(fake_count(at.server, "pods") == 0);
+	eventually(said_at("p", "Killing", "Stopping container early"));
+	main_end = said_at("p", "Killing", "Stopping container c");
+	late_end = said_at("p", "Killing", "Stopping container late");
+	early_end = said_at("p", "Killing", "Stopping container early");
+	/* Each was deaf for the second it had. */
+	assert_true(main_end + 900 * CLOCK_MILLISECOND < late_end);
+	assert_true(late_end + 900 * CLOCK_MILLISECOND < early_end);
+	end();
+}
+
+static void test_messages(void **state)
+{
+	(void)state;
+	begin(NULL);
+	put_pod("told", "",
+		"\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"terminationMessagePolicy\":\"FallbackToLogsOnError\","
+		"\"args\":[\"exit-after=10ms\",\"exit-code=3\",\"say=no such table\"]}]");
+	put_pod("mute", "",
+		"\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"args\":[\"exit-after=10ms\",\"exit-code=3\",\"say=no such table\"]}]");
+	eventually(pod_has("told", "status.phase", "Failed"));
+	eventually(pod_has("told", "status.containerStatuses[0].state.terminated.message",
+			   "no such table\n"));
+	eventually(pod_has("mute", "status.phase", "Failed"));
+	assert_false(pod_has("mute", "status.containerStatuses[0].state.terminated.message",
+			     "no such table\n"));
+	end();
+}
+
+/* What pods ask of the machine itself. */
+static void test_host(void **state)
+{
+	static char pattern[] = "net.core.*", file[] = "file";
+	static char *patterns[] = {pattern}, *sources[] = {file};
+	static const struct {
+		const char *name, *spec, *message;
+	} bad[] = {
+		{"kernel",
+		 "\"securityContext\":{\"sysctls\":[{\"name\":\"kernel.core_pattern\","
+		 "\"value\":\"x\"}]}",
+		 "Pod was rejected: forbidden sysctl: \"kernel.core_pattern\" not allowlisted"},
+		{"net",
+		 "\"hostIPC\":true,\"securityContext\":{\"sysctls\":[{\"name\":"
+		 "\"kernel.shm_rmid_forced\",\"value\":\"1\"}]}",
+		 "Pod was rejected: pod specified host IPC, but is disallowed"},
+		{"slash",
+		 "\"securityContext\":{\"sysctls\":[{\"name\":\"vm/swappiness\","
+		 "\"value\":\"1\"}]}",
+		 "Pod was rejected: forbidden sysctl: \"vm/swappiness\" not allowlisted"},
+	};
+	char spec[1024];
+
+	(void)state;
+	begin(NULL);
+	at.config.allowed_unsafe_sysctls = (struct flag_list){patterns, 1};
+	at.config.host_ipc_sources = (struct flag_list){sources, 1};
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(spec, sizeof(spec), "%s,\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]",
+			 bad[i].spec);
+		put_pod(bad[i].name, "", spec);
+		eventually(pod_has(bad[i].name, "status.message", bad[i].message));
+	}
+	assert_true(pod_has("kernel", "status.reason", "SysctlForbidden"));
+	put_pod("good", "",
+		"\"restartPolicy\":\"Always\",\"securityContext\":{\"sysctls\":["
+		"{\"name\":\"net.core.somaxconn\",\"value\":\"9\"},"
+		"{\"name\":\"net.ipv4.tcp_syncookies\",\"value\":\"1\"}]},"
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]");
+	eventually(pod_has("good", "status.phase", "Running"));
+	end();
+}
+
 /* ---- what a node would fill up with ---- */
 
 static size_t count_files(const char *format, ...) COX_PRINTF(1, 2);
@@ -810,13 +937,23 @@ static void test_orphans(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_node),	   cmocka_unit_test(test_node_tells),
-		cmocka_unit_test(test_life),	   cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_crash_loop), cmocka_unit_test(test_init),
-		cmocka_unit_test(test_images),	   cmocka_unit_test(test_probes),
-		cmocka_unit_test(test_admission),  cmocka_unit_test(test_recovery),
-		cmocka_unit_test(test_volumes),	   cmocka_unit_test(test_logs),
-		cmocka_unit_test(test_full_disk),  cmocka_unit_test(test_dead_containers),
+		cmocka_unit_test(test_node),
+		cmocka_unit_test(test_node_tells),
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_crash_loop),
+		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_images),
+		cmocka_unit_test(test_probes),
+		cmocka_unit_test(test_admission),
+		cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_sidecars_last),
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_logs),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_dead_containers),
 		cmocka_unit_test(test_orphans),
 	};
 
