@@ -12,7 +12,7 @@ void events_pod(struct kubelet *kubelet, const struct cox_object *pod, const cha
 {
 	va_list args;
 
-	if (!pod)
+	if (!pod || kubelet->parts.standalone)
 		return;
 	va_start(args, format);
 	recorder_vevent(kubelet->recorder, NULL, pod, type, reason, format, args);
@@ -35,7 +35,7 @@ void events_container(struct kubelet *kubelet, const struct cox_object *pod, con
 	cox_autobuf part = COX_BUF_INIT;
 	va_list args;
 
-	if (!pod)
+	if (!pod || kubelet->parts.standalone)
 		return;
 	cox_buf_printf(&part, "spec.%s{%s}", list_of(pod, container), container);
 	va_start(args, format);
@@ -48,6 +48,8 @@ void events_node(struct kubelet *kubelet, const char *type, const char *reason, 
 {
 	va_list args;
 
+	if (kubelet->parts.standalone)
+		return;
 	va_start(args, format);
 	recorder_vevent(kubelet->recorder, NULL, kubelet->node_ref, type, reason, format, args);
 	va_end(args);

@@ -11,6 +11,7 @@
 #include "kubelet/names.h"
 #include "kubelet/node.h"
 #include "kubelet/pod_worker.h"
+#include "kubelet/sources.h"
 #include "kubelet/volumes.h"
 
 #include <coxswain/kit/alloc.h>
@@ -127,6 +128,13 @@ static void reconcile_network(struct kubelet *kubelet)
 	cox_vec_free(&ids.items);
 }
 
+/* Not before every source has said which pods it has. */
+static void remove_orphans(struct kubelet *kubelet)
+{
+	if (sources_ready(kubelet->sources))
+		housekeeping_remove_orphans(kubelet);
+}
+
 /* ---- threads ---- */
 
 static void *run_worker(void *context)
@@ -167,7 +175,7 @@ static void *run_keeper(void *context)
 		if (list_runtime(kubelet, &err))
 			log_warning("list the runtime's pods: %s", error_text(&err));
 		else
-			housekeeping_remove_orphans(kubelet);
+			remove_orphans(kubelet);
 		pods_wake_all(kubelet);
 		pthread_mutex_lock(&kubelet->lock);
 	}
@@ -254,26 +262,54 @@ static int open_listers(struct kubelet *kubelet, struct cox_error *err)
 	return kubelet->pod_lister ? 0 : -1;
 }
 
-/* Containers that are there are known before anybody judges a pod. */
-static void *begin(void *context)
+static void start_workers(struct kubelet *kubelet)
 {
-	struct kubelet *kubelet = context;
-	cox_autoerror err = COX_ERROR_INIT;
-	bool synced = false;
+	cox_lock_scope(&kubelet->lock);
+	while (!kubelet->stopping && kubelet->worker_count < KUBELET_WORKERS &&
+	       pthread_create(&kubelet->workers[kubelet->worker_count], NULL, run_worker,
+			      kubelet) == 0)
+		kubelet->worker_count++;
+	if (!kubelet->worker_count && !kubelet->stopping)
+		log_error("no thread could be started: pods are not worked on");
+}
+
+/* False: it is time to end. */
+static bool wait_for_api(struct kubelet *kubelet)
+{
+	bool synced = kubelet->parts.standalone;
 
 	while (!synced && !cancel_requested(&kubelet->cancel))
 		synced = lister_wait(kubelet->pod_lister,
 				     clock_monotonic() + 200 * CLOCK_MILLISECOND) &&
 			 lister_wait(kubelet->service_lister,
 				     clock_monotonic() + 200 * CLOCK_MILLISECOND);
-	if (!synced)
+	return synced;
+}
+
+/*
+ * Static pods may be what makes the API server: they do not wait for it. Its
+ * own pods do, and containers that are there are known before anybody judges.
+ */
+static void *begin(void *context)
+{
+	struct kubelet *kubelet = context;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (sources_any(kubelet->sources)) {
+		if (list_runtime(kubelet, &err))
+			log_error("list the runtime's pods: %s", error_text(&err));
+		error_clear(&err);
+		sources_wait(kubelet->sources, clock_monotonic() + 10 * CLOCK_SECOND);
+		start_workers(kubelet);
+	}
+	if (!wait_for_api(kubelet))
 		return NULL;
 	/* What the API does not have and the runtime has is an orphan by now. */
 	if (list_runtime(kubelet, &err)) {
 		log_error("list the runtime's pods: %s", error_text(&err));
 	} else {
 		reconcile_network(kubelet);
-		housekeeping_remove_orphans(kubelet);
+		remove_orphans(kubelet);
 	}
 	error_clear(&err);
 	kubelet->housekeeper = housekeeper_new(kubelet, &err);
@@ -281,14 +317,22 @@ static void *begin(void *context)
 		log_error("%s: logs and images are not looked after", error_text(&err));
 	pthread_mutex_lock(&kubelet->lock);
 	kubelet->synced = true;
-	while (!kubelet->stopping && kubelet->worker_count < KUBELET_WORKERS &&
-	       pthread_create(&kubelet->workers[kubelet->worker_count], NULL, run_worker,
-			      kubelet) == 0)
-		kubelet->worker_count++;
-	if (!kubelet->worker_count && !kubelet->stopping)
-		log_error("no thread could be started: pods are not worked on");
 	pthread_mutex_unlock(&kubelet->lock);
+	if (!sources_any(kubelet->sources))
+		start_workers(kubelet);
 	return run_keeper(kubelet);
+}
+
+/* Without an API server nobody else says which addresses pods have. */
+static int set_own_range(struct kubelet *kubelet, struct cox_error *err)
+{
+	const char *range = kubelet->config->pod_cidr;
+
+	if (!kubelet->network || !kubelet->network->set_pod_cidrs || !range || !*range ||
+	    network_call(kubelet, 60 * CLOCK_SECOND, set_pod_cidrs, &range, 1, err) == 0)
+		return 0;
+	host_op_failed(kubelet->parts.network, "set_pod_cidrs", err);
+	return error_wrap(err, "--pod-cidr");
 }
 
 int kubelet_start(struct kubelet *kubelet, struct cox_error *err)
@@ -297,7 +341,9 @@ int kubelet_start(struct kubelet *kubelet, struct cox_error *err)
 	int failure = 0;
 
 	kubelet->prober = prober_new(kubelet, err);
-	if (!kubelet->prober || open_listers(kubelet, err))
+	kubelet->sources = sources_new(kubelet);
+	if (!kubelet->prober ||
+	    (kubelet->parts.standalone ? set_own_range(kubelet, err) : open_listers(kubelet, err)))
 		return -1;
 	{
 		host_call_scope(kubelet->parts.runtime);
@@ -306,8 +352,12 @@ int kubelet_start(struct kubelet *kubelet, struct cox_error *err)
 	}
 	if (!kubelet->event_watch)
 		return host_op_failed(kubelet->parts.runtime, "watch", err);
-	kubelet->node = node_start(kubelet, err);
-	if (!kubelet->node)
+	if (!kubelet->parts.standalone) {
+		kubelet->node = node_start(kubelet, err);
+		if (!kubelet->node)
+			return -1;
+	}
+	if (sources_start(kubelet->sources, err))
 		return -1;
 	while (!failure && kubelet->reporter_count < KUBELET_REPORTERS) {
 		failure = pthread_create(&kubelet->reporters[kubelet->reporter_count], NULL,
@@ -383,6 +433,7 @@ void kubelet_stop(struct kubelet *kubelet)
 	queue_close(kubelet->reports);
 	for (; kubelet->reporter_count; kubelet->reporter_count--)
 		pthread_join(kubelet->reporters[kubelet->reporter_count - 1], NULL);
+	sources_stop(kubelet->sources);
 	lister_close(kubelet->pod_lister);
 	lister_close(kubelet->service_lister);
 	lister_close(kubelet->node_lister);
@@ -392,6 +443,8 @@ void kubelet_stop(struct kubelet *kubelet)
 	kubelet->node = NULL;
 	prober_free(kubelet->prober);
 	kubelet->prober = NULL;
+	sources_free(kubelet->sources);
+	kubelet->sources = NULL;
 }
 
 void kubelet_free(struct kubelet *kubelet)

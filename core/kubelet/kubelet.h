@@ -42,6 +42,7 @@ struct kubelet_parts {
 	const struct kubelet_config *config;
 	const char *node_name;
 	struct client *client;
+	bool standalone; /* there is no API server: every call of the client fails */
 	struct host_plugin *runtime;
 	struct host_plugin *network; /* NULL: pods have no network of their own */
 	struct host_plugin *const *volumes;
@@ -55,6 +56,7 @@ struct kubelet_parts {
 };
 
 struct housekeeper;
+struct sources;
 struct node;
 struct prober;
 
@@ -84,6 +86,7 @@ struct kubelet {
 	bool keeper_runs;
 	struct node *node;
 	struct housekeeper *housekeeper;
+	struct sources *sources;
 	struct prober *prober;
 	struct cox_runtime_event_sink event_sink;
 	void *event_watch;

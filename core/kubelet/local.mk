@@ -23,6 +23,8 @@ core_libcoxcore_la_SOURCES += \
 	%D%/kubelet.c %D%/kubelet.h \
 	%D%/log_files.c \
 	%D%/logs.c %D%/logs.h \
+	%D%/manifest.c \
+	%D%/mirror_pods.c \
 	%D%/names.h \
 	%D%/node.c %D%/node.h \
 	%D%/node_status.c \
@@ -38,6 +40,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/security.c %D%/security.h \
 	%D%/server.c %D%/server.h \
+	%D%/sources.c %D%/sources.h \
 	%D%/subpath.c \
 	%D%/view.c \
 	%D%/volumes.c %D%/volumes.h

@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "client/connect.h"
+#include "client/local.h"
+#include "client/module.h"
 #include "kubelet/kubelet.h"
 #include "kubelet/node.h"
 #include "kubelet/server.h"
@@ -16,6 +18,7 @@
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/buf.h>
 #include <coxswain/kit/cleanup.h>
+#include <coxswain/kit/text.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -36,6 +39,7 @@ struct kubelet_daemon {
 	COX_VEC(const char *) imported; /* ids of images; the arena's */
 	struct arena arena;
 	struct client *client;
+	bool standalone;
 	struct kubelet *kubelet;
 	struct kubelet_server *server;
 };
@@ -58,12 +62,17 @@ static bool is_cgroup_path(const char *path)
 static int check(struct daemon *daemon, struct cox_error *err)
 {
 	const struct kubelet_config *config = daemon->config;
+	const char *url = config->manifest_url, *header = config->manifest_url_header;
 
-	if (config->runonce || (config->manifest_url && *config->manifest_url) ||
-	    (config->config && *config->config))
+	if (config->runonce)
 		return error_set(err, COX_REASON_INVALID,
-				 "this kubelet runs the pods of an API server only: leave out "
-				 "--config, --pod-manifest-path, --manifest-url and --runonce");
+				 "this kubelet goes on until it is stopped: leave out --runonce");
+	if (url && *url && !cox_starts_with(url, "http://") && !cox_starts_with(url, "https://"))
+		return error_set(err, COX_REASON_INVALID,
+				 "--manifest-url \"%s\" is no http or https URL", url);
+	if (header && *header && (!strchr(header, ':') || strpbrk(header, "\r\n")))
+		return error_set(err, COX_REASON_INVALID,
+				 "--manifest-url-header must be \"name:value\"");
 	if (config->cgroup_root && !is_cgroup_path(config->cgroup_root))
 		return error_set(err, COX_REASON_INVALID,
 				 "--cgroup-root: \"%s\" must be absolute, without \".\" and \"..\"",
@@ -167,6 +176,55 @@ static int import_images(struct kubelet_daemon *self, struct cox_error *err)
 	return 0;
 }
 
+/* ---- without an API server ---- */
+
+static int refuse_call(void *server, const struct client_identity *who,
+		       const struct client_request *request, struct client_answer *answer,
+		       struct cox_error *err)
+{
+	(void)server;
+	(void)who;
+	(void)request;
+	(void)answer;
+	return error_set(err, COX_REASON_SERVICE_UNAVAILABLE, "this kubelet has no API server");
+}
+
+static void *refuse_watch(void *server, const struct client_identity *who,
+			  const struct client_request *request, void (*wake)(void *waker),
+			  void *waker, struct cox_error *err)
+{
+	(void)wake;
+	(void)waker;
+	refuse_call(server, who, request, NULL, err);
+	return NULL;
+}
+
+static int no_event(void *server, void *watch, struct client_local_event *event,
+		    struct cox_error *err)
+{
+	(void)watch;
+	(void)event;
+	return refuse_call(server, NULL, NULL, NULL, err);
+}
+
+static void no_close(void *server, void *watch)
+{
+	(void)server;
+	(void)watch;
+}
+
+static void stand_alone(struct kubelet_daemon *self)
+{
+	static const struct client_local nobody = {NULL, refuse_call, refuse_watch, no_event,
+						   no_close};
+	static const struct client_identity me = {.user = "kubelet", .user_agent = "kubelet"};
+
+	log_warning("No API client: neither --api-servers nor a kubeconfig says where an API "
+		    "server is, so only pods of --config and --manifest-url run");
+	self->standalone = true;
+	self->client = client_new_local(&nobody, &me);
+}
+
 static int connect_client(struct daemon *daemon, struct cox_error *err)
 {
 	struct kubelet_daemon *self = daemon->state;
@@ -180,6 +238,12 @@ static int connect_client(struct daemon *daemon, struct cox_error *err)
 	/* The default name is where a file may be; one that was given must be there. */
 	if (path && !flags_given(daemon->flags, "kubeconfig") && access(path, R_OK) != 0)
 		path = NULL;
+	client_module_directory(host_directory(daemon->host));
+	if (!daemon->local && !daemon->server_socket && (!path || !*path) &&
+	    (!server || !*server)) {
+		stand_alone(self);
+		return 0;
+	}
 	cox_buf_printf(&user, "system:node:%s", self->name);
 	who.user = user.data;
 	self->client = client_connect(daemon, path, server, &who, err);
@@ -203,6 +267,7 @@ static int start(struct daemon *daemon, struct cox_error *err)
 		return -1;
 	parts.node_name = self->name;
 	parts.client = self->client;
+	parts.standalone = self->standalone;
 	parts.kept_images = self->imported.items;
 	parts.kept_image_count = self->imported.count;
 	self->kubelet = kubelet_new(&parts, err);

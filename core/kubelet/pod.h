@@ -66,6 +66,7 @@ struct pod {
 
 	/* lock */
 	struct cox_object *object;	   /* held; the newest; NULL: not in the API */
+	bool is_static;			   /* of a file or URL */
 	bool gone;			   /* the API had it and has it no more */
 	bool evicting;			   /* to be ended by --stop-pods-on-exit */
 	char *status;			   /* to report; JSON of pod.status */
@@ -91,6 +92,11 @@ void pods_adopt(struct kubelet *kubelet, const char *uid, const char *namespace,
 struct cox_object *pods_object(struct kubelet *kubelet, struct pod *pod);
 /* The lister's watcher; context is the kubelet. */
 void pods_changed(void *context, const struct cox_object *old, const struct cox_object *now);
+/* Those of files and the URL come and go by these. */
+void pods_add_static(struct kubelet *kubelet, const struct cox_object *object);
+void pods_remove_static(struct kubelet *kubelet, const char *uid);
+/* Whether another pod of its name has to end before this one may begin. */
+bool pods_must_wait(struct kubelet *kubelet, const struct pod *pod);
 /* Wakes the worker of a pod. */
 void pods_wake(struct kubelet *kubelet, const char *uid);
 void pods_wake_all(struct kubelet *kubelet);

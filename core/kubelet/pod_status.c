@@ -6,6 +6,7 @@
 #include "kubelet/container.h"
 #include "kubelet/fields.h"
 #include "kubelet/logs.h"
+#include "kubelet/sources.h"
 #include "machinery/json.h"
 
 #include <coxswain/kit/cleanup.h>
@@ -20,6 +21,7 @@ struct status_pass {
 	struct kubelet *kubelet;
 	struct pod *pod;
 	const struct value *root, *spec;
+	const struct value *old; /* the status that was told last */
 	const struct view *view;
 	struct arena *arena;
 	struct value *status;
@@ -328,7 +330,7 @@ static const char *phase_of(const struct status_pass *pass)
 static void add_condition(struct status_pass *pass, struct value *list, const char *type,
 			  bool holds, const char *reason, const char *message)
 {
-	const struct value *old = value_path(pass->root, "status.conditions"), *before;
+	const struct value *old = value_get(pass->old, "conditions"), *before;
 	const char *status = holds ? "True" : "False";
 	struct value *condition = value_object(pass->arena);
 	const struct value *generation = value_path(pass->root, "metadata.generation");
@@ -363,7 +365,7 @@ static void keep_others(struct status_pass *pass, struct value *list)
 {
 	static const char *const ours[] = {"PodReadyToStartContainers", "Initialized", "Ready",
 					   "ContainersReady", "PodScheduled"};
-	const struct value *old = value_path(pass->root, "status.conditions"), *one;
+	const struct value *old = value_get(pass->old, "conditions"), *one;
 
 	for (size_t i = 0; (one = value_at(old, i)); i++) {
 		size_t at = 0;
@@ -380,7 +382,7 @@ static void keep_others(struct status_pass *pass, struct value *list)
 static bool gates_open(struct status_pass *pass, const char **message)
 {
 	const struct value *gates = value_get(pass->spec, "readinessGates"), *gate, *one;
-	const struct value *old = value_path(pass->root, "status.conditions");
+	const struct value *old = value_get(pass->old, "conditions");
 
 	for (size_t i = 0; (gate = value_at(gates, i)); i++) {
 		const char *type = value_get_text(gate, "conditionType");
@@ -462,10 +464,12 @@ char *pod_status_make(struct kubelet *kubelet, struct pod *pod, const struct cox
 {
 	cox_autoarena arena = ARENA_INIT;
 	cox_autobuf text = COX_BUF_INIT;
+	cox_autoobject *mirror = pod->is_static ? mirror_pod_get(kubelet, pod) : NULL;
 	struct status_pass pass = {
 		.kubelet = kubelet,
 		.pod = pod,
 		.root = object_root(object),
+		.old = value_get(object_root(mirror ? mirror : object), "status"),
 		.spec = value_get(object_root(object), "spec"),
 		.view = view,
 		.arena = &arena,

@@ -17,6 +17,7 @@
 #include "kubelet/events.h"
 #include "kubelet/logs.h"
 #include "kubelet/sandbox.h"
+#include "kubelet/sources.h"
 #include "kubelet/volumes.h"
 
 #include <coxswain/kit/alloc.h>
@@ -341,6 +342,16 @@ static void learn_start(struct pod *pod, const struct cox_object *object)
 		pod->started_at = 0;
 }
 
+static bool orphans_are_known(struct kubelet *kubelet)
+{
+	bool synced;
+
+	pthread_mutex_lock(&kubelet->lock);
+	synced = kubelet->synced;
+	pthread_mutex_unlock(&kubelet->lock);
+	return synced && sources_ready(kubelet->sources);
+}
+
 static void sync_with(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
 		      struct view *view)
 {
@@ -353,6 +364,15 @@ static void sync_with(struct kubelet *kubelet, struct pod *pod, const struct cox
 		       strlen(view->sandboxes.items[0].id) + 1);
 	pthread_mutex_unlock(&kubelet->lock);
 	learn_start(pod, object);
+	/* Whose it is may not be known yet: nothing is ended by mistake. */
+	if (!object && !pod->gone && !orphans_are_known(kubelet)) {
+		queue_add_after(kubelet->queue, pod->uid, retry_after);
+		return;
+	}
+	if (object && !view->sandboxes.count && pods_must_wait(kubelet, pod)) {
+		queue_add_after(kubelet->queue, pod->uid, retry_after);
+		return;
+	}
 	if (!object || is_deleted(object) || evicting || is_over(object)) {
 		end_pod(kubelet, pod, object, view);
 		return;

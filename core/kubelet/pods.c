@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "kubelet/names.h"
+#include "kubelet/sources.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
@@ -127,12 +128,69 @@ struct cox_object *pods_object(struct kubelet *kubelet, struct pod *pod)
 	return pod->gone ? NULL : object_ref(pod->object);
 }
 
-/* A pod that a file or URL gave and that this kubelet only shows in the API. */
-static bool is_mirror(const struct cox_object *object)
+void pods_add_static(struct kubelet *kubelet, const struct cox_object *object)
 {
-	const struct value *annotations = object_path(object_root(object), "metadata.annotations");
+	struct pod *pod;
 
-	return value_get(annotations, ANNOTATION_MIRROR) != NULL;
+	cox_lock_scope(&kubelet->lock);
+	pod = make(kubelet, object_uid(object), object_namespace(object), object_name(object));
+	object_release(pod->object);
+	pod->object = object_hold(object);
+	pod->is_static = true;
+	pod->gone = false;
+	(void)queue_add(kubelet->queue, pod->uid);
+}
+
+void pods_remove_static(struct kubelet *kubelet, const char *uid)
+{
+	struct pod *pod;
+
+	cox_lock_scope(&kubelet->lock);
+	pod = cox_map_get(&kubelet->pods, uid, strlen(uid));
+	if (!pod)
+		return;
+	pod->gone = true;
+	(void)queue_add(kubelet->queue, pod->uid);
+}
+
+bool pods_must_wait(struct kubelet *kubelet, const struct pod *pod)
+{
+	size_t at = 0, size;
+	const char *key;
+	void *value;
+
+	cox_lock_scope(&kubelet->lock);
+	while (pod->is_static && cox_map_next(&kubelet->pods, &at, &key, &size, &value)) {
+		const struct pod *other = value;
+
+		if (other != pod && other->is_static && other->gone &&
+		    !strcmp(other->name, pod->name) && !strcmp(other->namespace, pod->namespace))
+			return true;
+	}
+	return false;
+}
+
+/* Whatever becomes of a mirror: it is put right, and told how the pod fares. */
+static void mirror_changed(struct kubelet *kubelet, const struct cox_object *old,
+			   const struct cox_object *now)
+{
+	const struct cox_object *any = now ? now : old;
+	const char *hash = value_text(value_get(
+		object_path(object_root(any), "metadata.annotations"), ANNOTATION_MIRROR));
+	bool fresh = now && (!old || strcmp(object_uid(old), object_uid(now)) != 0);
+	struct pod *pod;
+
+	if (!now || !old || fresh || object_path(object_root(now), "metadata.deletionTimestamp"))
+		sources_wake(kubelet->sources);
+	if (!fresh)
+		return;
+	cox_lock_scope(&kubelet->lock);
+	pod = cox_map_get(&kubelet->pods, hash, strlen(hash));
+	if (!pod)
+		return;
+	free(pod->reported);
+	pod->reported = NULL;
+	(void)queue_add(kubelet->queue, pod->uid);
 }
 
 void pods_changed(void *context, const struct cox_object *old, const struct cox_object *now)
@@ -143,8 +201,10 @@ void pods_changed(void *context, const struct cox_object *old, const struct cox_
 
 	if (old && now && strcmp(object_uid(old), object_uid(now)) != 0)
 		pods_changed(context, old, NULL); /* another one of the same name */
-	if (is_mirror(any))
+	if (mirror_pod_is(any)) {
+		mirror_changed(kubelet, old, now);
 		return;
+	}
 	cox_lock_scope(&kubelet->lock);
 	/* What comes to replace the pods that end here is for the next kubelet. */
 	if (now && kubelet->emptying &&

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kubelet/sources.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
@@ -36,8 +37,8 @@ void report_finished(struct kubelet *kubelet, struct pod *pod)
 	(void)queue_add(kubelet->reports, pod->uid);
 }
 
-static int send_status(struct kubelet *kubelet, struct pod *pod, const char *status,
-		       struct cox_error *err)
+static int send_status(struct kubelet *kubelet, struct pod *pod, const char *uid,
+		       const char *status, struct cox_error *err)
 {
 	cox_autobuf body = COX_BUF_INIT;
 	struct cox_json json = COX_JSON_INIT(&body);
@@ -53,7 +54,7 @@ static int send_status(struct kubelet *kubelet, struct pod *pod, const char *sta
 	/* The uid refuses a pod of the same name that came after this one. */
 	cox_json_object(&json, NULL);
 	cox_json_object(&json, "metadata");
-	cox_json_text(&json, "uid", pod->uid);
+	cox_json_text(&json, "uid", uid);
 	cox_json_end(&json);
 	cox_json_raw(&json, "status", status, strlen(status));
 	cox_json_end(&json);
@@ -98,14 +99,27 @@ static void again(struct kubelet *kubelet, struct pod *pod, const char *what,
 static void report(struct kubelet *kubelet, struct pod *pod)
 {
 	cox_autofree char *status = NULL;
+	cox_autoobject *mirror = pod->is_static ? mirror_pod_get(kubelet, pod) : NULL;
 	cox_autoerror err = COX_ERROR_INIT;
 	bool finished;
+
+	/* Without one nobody could be told; when it comes, the pod is looked at again. */
+	if (kubelet->parts.standalone || (pod->is_static && !mirror)) {
+		pthread_mutex_lock(&kubelet->lock);
+		free(pod->status);
+		pod->status = NULL;
+		pthread_mutex_unlock(&kubelet->lock);
+		queue_forget(kubelet->reports, pod->uid);
+		return;
+	}
 
 	pthread_mutex_lock(&kubelet->lock);
 	status = cox_steal(pod->status);
 	finished = pod->finished && !pod->gone;
 	pthread_mutex_unlock(&kubelet->lock);
-	if (status && send_status(kubelet, pod, status, &err) && !is_gone(&err)) {
+	if (status &&
+	    send_status(kubelet, pod, mirror ? object_uid(mirror) : pod->uid, status, &err) &&
+	    !is_gone(&err)) {
 		pthread_mutex_lock(&kubelet->lock);
 		if (!pod->status)
 			pod->status = cox_steal(status);

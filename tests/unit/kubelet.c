@@ -9,6 +9,7 @@
 #include "host/host.h"
 #include "kubelet/kubelet.h"
 #include "kubelet/pod_worker.h"
+#include "kubelet/sources.h"
 #include "kubelet/volumes.h"
 #include "lib/eventually.h"
 #include "lib/fake_server.h"
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #undef eventually
@@ -779,6 +781,177 @@ static void test_host(void **state)
 	end();
 }
 
+/* ---- static pods ---- */
+
+static void write_manifest(const char *name, const char *text)
+{
+	char path[256], fresh[256];
+	cox_autofclose FILE *file = NULL;
+
+	snprintf(path, sizeof(path), "%s/manifests/%s", at.directory, name);
+	snprintf(fresh, sizeof(fresh), "%s/manifests/.new", at.directory);
+	file = fopen(fresh, "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fflush(file), 0);
+	assert_int_equal(rename(fresh, path), 0);
+}
+
+/* The annotation by which a mirror says which pod it shows; "": there is no mirror. */
+static const char *mirrored(const char *name, char hash[64])
+{
+	cox_autoobject *pod = fake_get(at.server, "pods", "n", name);
+	const struct value *found =
+		pod ? object_path(object_root(pod),
+				  "metadata.annotations[\"kubernetes.io/config.mirror\"]")
+		    : NULL;
+
+	snprintf(hash, 64, "%s", value_text(found));
+	return hash;
+}
+
+static bool container_is(const char *name, char id[160])
+{
+	cox_autoobject *pod = fake_get(at.server, "pods", "n", name);
+	const struct value *found =
+		pod ? object_path(object_root(pod), "status.containerStatuses[0].containerID")
+		    : NULL;
+
+	snprintf(id, 160, "%s", value_text(found));
+	return *id;
+}
+
+static void test_static_pods(void **state)
+{
+	static char manifests[128];
+	char first[64], second[64], id[160], now[160];
+
+	(void)state;
+	begin(NULL);
+	stop_kubelet();
+	snprintf(manifests, sizeof(manifests), "%s/manifests", at.directory);
+	assert_int_equal(mkdir(manifests, 0755), 0);
+	at.config.config = manifests;
+	at.config.file_check_frequency = 20 * CLOCK_MILLISECOND;
+	write_manifest("web.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n"
+				   "  namespace: 'n'\n  labels: {app: web}\nspec:\n  containers:\n"
+				   "  - name: c\n    image: nginx\n");
+	start_kubelet();
+	/* It is shown under the node's name, and fares like any other. */
+	eventually(*mirrored("web-node-a", first));
+	assert_true(pod_has("web-node-a", "metadata.labels.app", "web"));
+	assert_true(pod_has("web-node-a", "spec.nodeName", "node-a"));
+	assert_true(pod_has("web-node-a", "metadata.ownerReferences[0].kind", "Node"));
+	eventually(condition_is("web-node-a", "Ready", "True"));
+	assert_true(container_is("web-node-a", id));
+	/* Nobody gets rid of it through the API. */
+	fake_remove(at.server, "pods", "n", "web-node-a");
+	eventually(condition_is("web-node-a", "Ready", "True"));
+	delete_pod("web-node-a", 30);
+	eventually(*mirrored("web-node-a", now) && condition_is("web-node-a", "Ready", "True") &&
+		   !pod_has("web-node-a", "metadata.deletionTimestamp", "2026-01-01T00:00:00Z"));
+	assert_true(container_is("web-node-a", now));
+	assert_string_equal(now, id);
+	/* A manifest that cannot be read changes nothing; what is beside it comes. */
+	write_manifest("web.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec: {}\n");
+	write_manifest("extra.json",
+		       "{\"apiVersion\":\"v1\",\"kind\":\"PodList\",\"items\":[{\"metadata\":{"
+		       "\"name\":\"extra\",\"namespace\":\"n\"},\"spec\":{\"containers\":[{"
+		       "\"name\":\"c\",\"image\":\"i\"}]}}]}");
+	eventually(condition_is("extra-node-a", "Ready", "True"));
+	assert_true(container_is("web-node-a", now));
+	assert_string_equal(now, id);
+	/* A restart finds its container; a pod whose file went meanwhile ends. */
+	stop_kubelet();
+	snprintf(now, sizeof(now), "%s/extra.json", manifests);
+	assert_int_equal(unlink(now), 0);
+	write_manifest("web.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n"
+				   "  namespace: 'n'\n  labels: {app: web}\nspec:\n  containers:\n"
+				   "  - name: c\n    image: nginx\n");
+	start_kubelet();
+	eventually(!*mirrored("extra-node-a", second));
+	eventually(at.kubelet->pods.count == 1);
+	assert_true(container_is("web-node-a", now));
+	assert_string_equal(now, id);
+	/* Another manifest is another pod, once the one before has ended. */
+	write_manifest("web.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n"
+				   "  namespace: 'n'\nspec:\n  containers:\n"
+				   "  - name: c\n    image: redis\n");
+	eventually(*mirrored("web-node-a", second) && strcmp(first, second) != 0);
+	eventually(condition_is("web-node-a", "Ready", "True") && container_is("web-node-a", now) &&
+		   strcmp(now, id) != 0);
+	snprintf(now, sizeof(now), "%s/web.yaml", manifests);
+	assert_int_equal(unlink(now), 0);
+	eventually(fake_count(at.server, "pods") == 0 && at.kubelet->pods.count == 0);
+	end();
+}
+
+/* What one of them may look like, and what is said of what it may not. */
+static struct cox_object *last_pod;
+
+static void keep_pod(void *context, struct cox_object *pod)
+{
+	(void)context;
+	object_unref(last_pod);
+	last_pod = pod;
+}
+
+static void test_manifests(void **state)
+{
+	static const char *const bad[][2] = {
+		{"{", ""},
+		{"kind: Service\napiVersion: v1\n", "kind Pod or PodList"},
+		{"kind: Pod\napiVersion: v1\nmetadata: {name: p}\nspec:\n  containers:\n"
+		 "  - {name: c, image: i, imagePulPolicy: Never}\n",
+		 "unknown field \"spec.containers[0].imagePulPolicy\""},
+		{"kind: Pod\napiVersion: v1\nmetadata: {name: p}\nspec: {}\n",
+		 "spec.containers: Required value"},
+		{"kind: Pod\napiVersion: v1\nspec:\n  containers:\n  - {name: c, image: i}\n",
+		 "name"},
+		{"kind: Pod\napiVersion: v1\nmetadata: {name: p}\nspec:\n  containers:\n"
+		 "  - {name: c, image: i}\n  volumes:\n  - {name: v, secret: {secretName: s}}\n",
+		 "volume \"v\" of a static pod: secret needs the API server"},
+	};
+	static const char good[] = "kind: Pod\napiVersion: v1\nmetadata: {name: p}\nspec:\n"
+				   "  containers:\n  - {name: c, image: i}\n";
+	const struct cox_bytes text = {good, sizeof(good) - 1};
+	cox_autoerror err = COX_ERROR_INIT;
+	char uid[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		error_clear(&err);
+		assert_int_equal(manifest_read("n1", "file", "/f",
+					       (struct cox_bytes){bad[i][0], strlen(bad[i][0])},
+					       keep_pod, NULL, &err),
+				 -1);
+		if (!strstr(error_text(&err), bad[i][1]))
+			fail_msg("%s: %s", bad[i][0], error_text(&err));
+	}
+	error_clear(&err);
+	if (manifest_read("n1", "http", "http://x", text, keep_pod, NULL, &err))
+		fail_msg("%s", error_text(&err));
+	assert_string_equal(object_name(last_pod), "p-n1");
+	assert_string_equal(object_namespace(last_pod), "default");
+	assert_string_equal(
+		value_text(object_path(object_root(last_pod),
+				       "metadata.annotations[\"kubernetes.io/config.source\"]")),
+		"http");
+	assert_string_equal(value_text(object_path(object_root(last_pod),
+						   "spec.containers[0].imagePullPolicy")),
+			    "Always");
+	snprintf(uid, sizeof(uid), "%s", object_uid(last_pod));
+	/* The same again is the same; on another node or from another place it is not. */
+	assert_int_equal(manifest_read("n1", "http", "http://x", text, keep_pod, NULL, &err), 0);
+	assert_string_equal(object_uid(last_pod), uid);
+	assert_int_equal(manifest_read("n2", "http", "http://x", text, keep_pod, NULL, &err), 0);
+	assert_string_not_equal(object_uid(last_pod), uid);
+	assert_int_equal(manifest_read("n1", "file", "/f", text, keep_pod, NULL, &err), 0);
+	assert_string_not_equal(object_uid(last_pod), uid);
+	object_unref(last_pod);
+	last_pod = NULL;
+}
+
 /* ---- what a node would fill up with ---- */
 
 static size_t count_files(const char *format, ...) COX_PRINTF(1, 2);
@@ -951,6 +1124,8 @@ int main(void)
 		cmocka_unit_test(test_sidecars_last),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_static_pods),
+		cmocka_unit_test(test_manifests),
 		cmocka_unit_test(test_logs),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_dead_containers),
