@@ -7,7 +7,7 @@ source "$srcdir/tests/lib/functions.bash"
 pods=/api/v1/namespaces/default/pods
 
 setup_file() {
-	requires curl jq setpriv
+	requires curl jq setpriv busybox
 	make_dir
 	start_apiserver --authorization-mode=AlwaysAllow --admission-control=AlwaysAdmit
 	node_port=$(free_port)
@@ -17,7 +17,7 @@ setup_file() {
 		--container-runtime=hollow --hostname-override=Node-A --node-ip=127.0.0.1 \
 		--root-dir="$dir/kubelet" --pod-logs-dir="$dir/logs" --address=127.0.0.1 \
 		--client-ca-file="$dir/data/pki/ca.crt" --port="$node_port" \
-		--healthz-port="$health_port"
+		--healthz-port="$health_port" --config="$dir/manifests" --file-check-frequency=50ms
 	retry 20 is_said Ready /api/v1/nodes/node-a '.status.conditions[] | select(.status == "True") | .type'
 }
 
@@ -67,6 +67,94 @@ put() {
 
 pod_is_gone() {
 	[ "$(curl -s -o /dev/null -w '%{http_code}' "$server$pods/$1")" = 404 ]
+}
+
+@test "a manifest in a file is a pod, shown by a mirror that nobody can end" {
+	mkdir -p "$dir/manifests"
+	cat >"$dir/manifests/web.yaml" <<-'END'
+		apiVersion: v1
+		kind: Pod
+		metadata:
+		  name: static
+		spec:
+		  terminationGracePeriodSeconds: 1
+		  containers:
+		  - name: c
+		    image: i
+		    args: ["say=from a file"]
+	END
+	retry 20 is_said Running "$pods/static-node-a" .status.phase
+	is_said file "$pods/static-node-a" '.metadata.annotations["kubernetes.io/config.source"]'
+	same "from a file" "$(curl -sf "$server$pods/static-node-a/log")"
+	id=$(curl -sf "$server$pods/static-node-a" | jq -r '.status.containerStatuses[0].containerID')
+	uid=$(curl -sf "$server$pods/static-node-a" | jq -r .metadata.uid)
+	curl -sf -X DELETE "$server$pods/static-node-a" >/dev/null
+	retry 20 is_another_mirror "$uid"
+	retry 20 is_said "$id" "$pods/static-node-a" '.status.containerStatuses[0].containerID'
+	rm "$dir/manifests/web.yaml"
+	retry 20 pod_is_gone static-node-a
+}
+
+is_another_mirror() {
+	[ "$(curl -s "$server$pods/static-node-a" | jq -r .metadata.uid)" != "$1" ] &&
+		! pod_is_gone static-node-a
+}
+
+@test "events about the node say what became of it" {
+	retry 10 is_said "Starting kubelet." /api/v1/namespaces/default/events \
+		'.items[] | select(.involvedObject.kind == "Node") | .message'
+	is_said "Node node-a status is now: NodeReady" /api/v1/namespaces/default/events \
+		'.items[] | select(.involvedObject.kind == "Node") | .message'
+}
+
+# alone NAME FLAGS...: a kubelet without an API server
+alone() {
+	local name=$1
+	shift
+	start_daemon "$name" "$program" kubelet --plugin-dir="$plugins" --container-runtime=hollow \
+		--hostname-override=alone --root-dir="$dir/$name" --pod-logs-dir="$dir/$name-logs" \
+		--kubeconfig= --enable-server=false --healthz-port=0 "$@"
+}
+
+has_said() {
+	cat "$dir/alone-logs"/default_"$1"_*/c/0.log 2>/dev/null | grep -qF "$2"
+}
+
+# rows: 53
+@test "without an API server a kubelet says so, and runs the pods of a file and a URL" {
+	mkdir -p "$dir/www" "$dir/alone-manifests"
+	jq -nc '{apiVersion: "v1", kind: "Pod", metadata: {name: "web"}, spec: {containers:
+		[{name: "c", image: "i", args: ["say=from a URL"]}]}}' >"$dir/www/pod.json"
+	jq -nc '{apiVersion: "v1", kind: "Pod", metadata: {name: "file"}, spec: {containers:
+		[{name: "c", image: "i", args: ["say=from a file"]}]}}' >"$dir/alone-manifests/pod"
+	www_port=$(free_port)
+	start_daemon www busybox httpd -f -p "127.0.0.1:$www_port" -h "$dir/www"
+	alone alone --config="$dir/alone-manifests" --file-check-frequency=50ms \
+		--manifest-url="http://127.0.0.1:$www_port/pod.json" --http-check-frequency=50ms
+	retry 20 has_said file-alone "from a file"
+	retry 20 has_said web-alone "from a URL"
+	has "No API client" "$(cat "$dir/alone.log")"
+	# A server that is gone changes nothing; a pod that is gone there is gone here.
+	kill_daemon www
+	retry 10 grep -q "static pods: http://127.0.0.1:$www_port/pod.json" "$dir/alone.log"
+	has_said web-alone "from a URL"
+	printf '{"apiVersion": "v1", "kind": "PodList", "items": []}' >"$dir/www/pod.json"
+	start_daemon www busybox httpd -f -p "127.0.0.1:$www_port" -h "$dir/www"
+	retry 40 logs_are_gone web-alone
+	has_said file-alone "from a file"
+	kill_daemon www
+	stop_daemon alone
+}
+
+logs_are_gone() {
+	! compgen -G "$dir/alone-logs/default_$1_*" >/dev/null
+}
+
+@test "a manifest URL of another kind is refused" {
+	alone bad --manifest-url=ftp://x/pod
+	retry 10 has_ended bad
+	has '--manifest-url "ftp://x/pod" is no http or https URL' "$(cat "$dir/bad.log")"
+	rm -f "$dir/bad.pid"
 }
 
 @test "the health port says ok; the other port takes nobody without a certificate" {
