@@ -66,7 +66,10 @@ const struct flag kubelet_flags[] = {
 	      "File with the settings of the cloud plugin"),
 	ENTRY(MAP, "system-reserved", system_reserved, NULL, "Resources kept for the system"),
 	ENTRY(MAP, "kube-reserved", kube_reserved, NULL, "Resources kept for the node's daemons"),
-	ENTRY(MAP, "eviction-hard", eviction_hard, "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%",
+	ENTRY(MAP, "eviction-hard", eviction_hard,
+	      "memory.available<100Mi,"
+	      "nodefs.available<10%,"
+	      "nodefs.inodesFree<5%",
 	      "Limits below which the node has pressure and takes no more pods"),
 	ENTRY(MAP, "feature-gates", feature_gates, NULL, "Features to turn on or off"),
 	/* pods from elsewhere */
