@@ -74,4 +74,9 @@ int64_t container_pid(const char *id);
 /* Runs `sh -c script` in the container; the output goes to `out`. */
 int must_exec(const char *id, const char *script, struct cox_buf *out);
 
+/* escapes.c */
+void test_overwrite(void **state);
+void test_hidden(void **state);
+void test_links(void **state);
+
 #endif

@@ -72,6 +72,16 @@ static const char make_layout[] =
 	/* One whose layer is not what its configuration says. */
 	"mkdir -p false/a; cp two.tar false/a/layer.tar; cp evilsave/c.json false/; "
 	"cp evilsave/manifest.json false/; tar -C false -cf false-image.tar .\n"
+	/* One whose directories are links to the machine's. */
+	"mkdir -p links linksave/a; cp -a one/bin links/; for name in proc sys dev etc; do "
+	"ln -s \"$PWD/target\" links/$name; done; tar -C links -cf links.tar .\n"
+	"e=$(sha256sum links.tar | cut -d' ' -f1); cp links.tar linksave/a/layer.tar\n"
+	"printf '{\"architecture\":\"" MACHINE
+	"\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\","
+	"\"diff_ids\":[\"sha256:%s\"]}}' $e > linksave/c.json\n"
+	"printf "
+	"'[{\"Config\":\"c.json\",\"RepoTags\":[\"links:1\"],\"Layers\":[\"a/layer.tar\"]}]' "
+	"> linksave/manifest.json; tar -C linksave -cf links-image.tar .\n"
 	"printf ok > plain; tar -cf none.tar plain\n";
 
 void images_make(void)

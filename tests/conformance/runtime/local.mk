@@ -7,6 +7,7 @@ check_PROGRAMS += tests/conformance/runtime/oci
 TESTS += tests/conformance/runtime/oci-crun.sh tests/conformance/runtime/oci-runc.sh
 EXTRA_DIST += tests/conformance/runtime/oci-crun.sh tests/conformance/runtime/oci-runc.sh
 tests_conformance_runtime_oci_SOURCES = \
+	%D%/escapes.c \
 	%D%/harness.c \
 	%D%/harness.h \
 	%D%/images.c \

@@ -897,15 +897,19 @@ static void test_pull_tls(void **state)
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
-	const struct CMUnitTest tests[] = {
-		TEST(life),	     TEST(inside),	     TEST(stop),
-		TEST(exec_errors),   TEST(exec_terminal),    TEST(no_leak),
-		TEST(users),	     TEST(shared),	     TEST(port_forward),
-		TEST(stats_and_log), TEST(recovery),	     TEST(events),
-		TEST(sandbox_end),   TEST(shared_processes), TEST(node_network),
-		TEST(attach),	     TEST(memory_limit),     TEST(monitor_killed),
-		TEST(killed_daemon), TEST(images),	     TEST(hostile_images),
-		TEST(pull_plain),    TEST(pull_tls)};
+	const struct CMUnitTest tests[] = {TEST(life),		 TEST(inside),
+					   TEST(stop),		 TEST(exec_errors),
+					   TEST(exec_terminal),	 TEST(no_leak),
+					   TEST(users),		 TEST(shared),
+					   TEST(port_forward),	 TEST(stats_and_log),
+					   TEST(recovery),	 TEST(events),
+					   TEST(sandbox_end),	 TEST(shared_processes),
+					   TEST(node_network),	 TEST(attach),
+					   TEST(memory_limit),	 TEST(monitor_killed),
+					   TEST(killed_daemon),	 TEST(images),
+					   TEST(hostile_images), TEST(pull_plain),
+					   TEST(pull_tls),	 TEST(overwrite),
+					   TEST(hidden),	 TEST(links)};
 	int failed;
 
 	if (geteuid() != 0 || access("/bin/busybox", X_OK) != 0 ||
