@@ -18,9 +18,13 @@ void backoff_next(struct backoff *backoff, uint64_t now, uint64_t first, uint64_
 	backoff->since = now;
 }
 
-uint64_t backoff_left(const struct backoff *backoff, uint64_t since, uint64_t now)
+uint64_t backoff_left(const struct backoff *backoff, uint64_t since, uint64_t now, uint64_t last)
 {
 	uint64_t until = since + backoff->delay;
 
+	last = last ? last : LAST;
+	/* What went well for so long is not held to what was before. */
+	if (since > backoff->since && since - backoff->since > 2 * last)
+		return 0;
 	return backoff->delay && until > now ? until - now : 0;
 }

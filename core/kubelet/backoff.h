@@ -16,7 +16,10 @@ struct backoff {
 
 /* A failure at `now`: the next wait. `first` and `last` 0: the standing steps. */
 void backoff_next(struct backoff *backoff, uint64_t now, uint64_t first, uint64_t last);
-/* How long to wait yet, for something that failed at `since`; 0: not at all. */
-uint64_t backoff_left(const struct backoff *backoff, uint64_t since, uint64_t now);
+/*
+ * How long to wait yet, for something that failed at `since`, whose last wait began
+ * when it was started; 0: not at all.
+ */
+uint64_t backoff_left(const struct backoff *backoff, uint64_t since, uint64_t now, uint64_t last);
 
 #endif

@@ -268,6 +268,8 @@ int container_configure(const struct container_start *start, struct arena *arena
 	};
 	resources_container(container, resources_qos(object_root(start->object)),
 			    start->kubelet->config->cpu_cfs_quota, resources);
+	if (start->kubelet->config->pod_max_pids > 0)
+		resources->pids_limit = start->kubelet->config->pod_max_pids;
 	config->security = security_container(start, arena, err);
 	if (config->security && !env_make(&source, container, arena, &env, err) &&
 	    !make_log_directory(start, err) && !add_mounts(start, arena, &env, config, err)) {

@@ -13,6 +13,8 @@
 #include <coxswain/kit/text.h>
 #include <string.h>
 
+#define PROGRESS_PERIOD (15 * CLOCK_SECOND)
+
 struct image_taker {
 	struct cox_image_sink sink;
 	struct image_facts *facts;
@@ -95,6 +97,52 @@ static void tell_pulled(struct pull *pull, const char *ref, uint64_t begun)
 	images_facts_free(&facts);
 }
 
+/* What a long pull has come to, said now and then. */
+struct pull_progress {
+	struct cox_progress_sink sink;
+	struct pull *pull;
+	uint64_t period, said;
+};
+
+static void tell_progress(const struct cox_progress_sink *sink,
+			  const struct cox_pull_progress *progress)
+{
+	struct pull_progress *told = (struct pull_progress *)(uintptr_t)sink;
+	struct pull *pull = told->pull;
+	uint64_t now = clock_monotonic();
+
+	if (progress->phase != COX_PULL_DOWNLOADING || now - told->said < told->period)
+		return;
+	told->said = now;
+	events_container(pull->kubelet, pull->object, pull->record->name, "Normal", "Pulling",
+			 "Pulling image \"%s\": layer %u of %u, %llu of %llu bytes", pull->image,
+			 progress->layer, progress->layers, (unsigned long long)progress->done,
+			 (unsigned long long)progress->total);
+}
+
+/* --registry-qps: a bucket of tokens, filled at that rate. */
+static bool may_pull(struct kubelet *kubelet)
+{
+	double rate = kubelet->config->registry_qps, most = (double)kubelet->config->registry_burst;
+	uint64_t now = clock_monotonic();
+
+	if (rate <= 0)
+		return true;
+	cox_lock_scope(&kubelet->lock);
+	if (!kubelet->pulls_at)
+		kubelet->pull_tokens = most;
+	else
+		kubelet->pull_tokens +=
+			(double)(now - kubelet->pulls_at) / (double)CLOCK_SECOND * rate;
+	kubelet->pulls_at = now;
+	if (kubelet->pull_tokens > most)
+		kubelet->pull_tokens = most;
+	if (kubelet->pull_tokens < 1)
+		return false;
+	kubelet->pull_tokens -= 1;
+	return true;
+}
+
 static void run_pull(void *context)
 {
 	struct pull *pull = context;
@@ -105,6 +153,11 @@ static void run_pull(void *context)
 	cox_autoarena arena = ARENA_INIT;
 	struct cox_registry_auth auth;
 	bool known = images_auth(kubelet, pull->object, pull->image, &arena, &auth);
+	uint64_t period = kubelet->parts.progress_period;
+	struct pull_progress progress = {{sizeof(progress.sink), 0, tell_progress},
+					 pull,
+					 period ? period : PROGRESS_PERIOD,
+					 0};
 	uint64_t begun;
 	int failed;
 
@@ -112,9 +165,11 @@ static void run_pull(void *context)
 			 "Pulling image \"%s\"", pull->image);
 	if (serial)
 		pthread_mutex_lock(&kubelet->pull_lock);
-	begun = clock_monotonic();
-	failed = runtime_call(kubelet, 0, image_pull, pull->image, known ? &auth : NULL, NULL, ref,
-			      &err);
+	progress.said = begun = clock_monotonic();
+	failed = may_pull(kubelet)
+			 ? runtime_call(kubelet, 0, image_pull, pull->image, known ? &auth : NULL,
+					&progress.sink, ref, &err)
+			 : error_set(&err, COX_REASON_TOO_MANY_REQUESTS, "pull QPS exceeded");
 	if (serial)
 		pthread_mutex_unlock(&kubelet->pull_lock);
 	if (!failed)
@@ -240,7 +295,8 @@ int images_ensure(struct kubelet *kubelet, struct pod *pod, const struct cox_obj
 	images_facts_free(&facts);
 	if (!strcmp(policy, "Never"))
 		return never_pulled(kubelet, object, record, image);
-	left = backoff_left(&record->pulls, record->pulls.since, clock_monotonic());
+	left = backoff_left(&record->pulls, record->pulls.since, clock_monotonic(),
+			    kubelet->parts.backoff_last);
 	if (left)
 		return backing_off(kubelet, pod, object, record, image, left);
 	return start_pull(kubelet, pod, object, record, image);

@@ -51,6 +51,7 @@ struct kubelet_parts {
 	const char *const *kept_images; /* ids: not removed for want of space */
 	size_t kept_image_count;
 	uint64_t housekeeping_period; /* 0: the usual ones */
+	uint64_t progress_period;     /* between words about a pull; 0: the usual one */
 	/* The steps of the back-off of restarts and pulls; 0: 10 s to 5 min. */
 	uint64_t backoff_first, backoff_last;
 };
@@ -99,6 +100,8 @@ struct kubelet {
 	bool synced;		       /* the lister was complete once */
 	bool stopping;		       /* threads are to end */
 	bool emptying;		       /* all pods are to end: --stop-pods-on-exit */
+	double pull_tokens;	       /* --registry-qps */
+	uint64_t pulls_at;	       /* when they were counted */
 	bool events_lost;	       /* list at once */
 	bool memory_short, disk_short; /* as the node's conditions say */
 	pthread_mutex_t admit_lock;    /* one admission at a time; before `lock` */

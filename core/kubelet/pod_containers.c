@@ -65,7 +65,8 @@ static uint64_t crash_wait(struct pod_pass *pass, struct container_record *recor
 			   const struct view_container *last)
 {
 	uint64_t finished = last->finished_at > 0 ? (uint64_t)last->finished_at : 0;
-	uint64_t left = backoff_left(&record->restarts, finished, clock_realtime());
+	uint64_t left = backoff_left(&record->restarts, finished, clock_realtime(),
+				     pass->kubelet->parts.backoff_last);
 	const struct pod *pod = pass->pod;
 	char length[32];
 

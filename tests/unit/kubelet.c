@@ -79,6 +79,33 @@ static void test_ends(void **state)
 	end();
 }
 
+/* 10 s, doubled up to 5 min; after 10 minutes without trouble from the beginning. */
+static void test_backoff(void **state)
+{
+	static const uint64_t steps[] = {10, 20, 40, 80, 160, 300, 300};
+	const uint64_t start = 1000000 * CLOCK_SECOND, minute = 60 * CLOCK_SECOND;
+	struct backoff backoff = {0};
+	uint64_t now = start;
+
+	(void)state;
+	assert_int_equal(backoff_left(&backoff, now, now, 0), 0);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		backoff_next(&backoff, now, 0, 0);
+		assert_int_equal(backoff.delay / CLOCK_SECOND, steps[i]);
+		/* It ended a second after it was started. */
+		now += CLOCK_SECOND;
+		assert_int_equal(backoff_left(&backoff, now, now, 0), backoff.delay);
+		assert_int_equal(backoff_left(&backoff, now, now + backoff.delay, 0), 0);
+		now += backoff.delay;
+	}
+	backoff_next(&backoff, now, 0, 0);
+	/* Nine minutes are not enough, eleven are. */
+	assert_int_equal(backoff_left(&backoff, now + 9 * minute, now + 9 * minute, 0), 5 * minute);
+	assert_int_equal(backoff_left(&backoff, now + 11 * minute, now + 11 * minute, 0), 0);
+	backoff_next(&backoff, now + 11 * minute, 0, 0);
+	assert_int_equal(backoff.delay / CLOCK_SECOND, 10);
+}
+
 static void test_crash_loop(void **state)
 {
 	(void)state;
@@ -145,6 +172,34 @@ static void test_images(void **state)
 			   "Failed to pull image \"lost\": lost: the registry does not have it"));
 	eventually(event_said("lost", "Failed", "Error: ErrImagePull"));
 	eventually(event_said("lost", "BackOff", "Back-off pulling image \"lost\""));
+	end();
+}
+
+static void test_slow_pull(void **state)
+{
+	static const char *const options[] = {"images-present", "false", "pull-delay", "300ms",
+					      NULL};
+
+	(void)state;
+	begin(options);
+	put_pod("slow", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"large\"}"
+		"]");
+	eventually(pod_has("slow", "status.phase", "Running"));
+	eventually(event_said("slow", "Pulling",
+			      "Pulling image \"large\": layer 2 of 3, 1000000 of 1000000 bytes"));
+	end();
+	/* Two at once are more than the rate lets through. */
+	begin(options);
+	at.config.registry_qps = 0.001;
+	at.config.registry_burst = 1;
+	put_pod("first", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"one\"}]");
+	eventually(pod_has("first", "status.phase", "Running"));
+	put_pod("second", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"two\"}]");
+	eventually(
+		event_said("second", "Failed", "Failed to pull image \"two\": pull QPS exceeded"));
 	end();
 }
 
@@ -418,12 +473,13 @@ static void test_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),	   cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_crash_loop), cmocka_unit_test(test_init),
-		cmocka_unit_test(test_images),	   cmocka_unit_test(test_probes),
-		cmocka_unit_test(test_admission),  cmocka_unit_test(test_recovery),
-		cmocka_unit_test(test_volumes),	   cmocka_unit_test(test_sidecars_last),
-		cmocka_unit_test(test_messages),   cmocka_unit_test(test_host),
+		cmocka_unit_test(test_life),	  cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_backoff),	  cmocka_unit_test(test_crash_loop),
+		cmocka_unit_test(test_init),	  cmocka_unit_test(test_images),
+		cmocka_unit_test(test_slow_pull), cmocka_unit_test(test_probes),
+		cmocka_unit_test(test_admission), cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_volumes),	  cmocka_unit_test(test_sidecars_last),
+		cmocka_unit_test(test_messages),  cmocka_unit_test(test_host),
 	};
 
 	return cmocka_run_group_tests_name("kubelet", tests, NULL, NULL);

@@ -34,6 +34,7 @@ void start_kubelet(void)
 					    .volume_count = at.volume_count,
 					    .port = 10250,
 					    .housekeeping_period = at.housekeeping_period,
+					    .progress_period = 10 * CLOCK_MILLISECOND,
 					    .backoff_first = 300 * CLOCK_MILLISECOND,
 					    .backoff_last = CLOCK_SECOND};
 	cox_autoerror err = COX_ERROR_INIT;
