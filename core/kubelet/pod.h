@@ -13,6 +13,8 @@
 #include "kubelet/backoff.h"
 #include "kubelet/kubelet.h"
 
+#include <stdatomic.h>
+
 enum probe_kind { PROBE_STARTUP = 0, PROBE_LIVENESS, PROBE_READINESS, PROBE_KINDS };
 enum probe_result { PROBE_UNKNOWN = 0, PROBE_SUCCESS, PROBE_FAILURE };
 
@@ -52,12 +54,13 @@ struct pod {
 	bool cleaned;	 /* sandbox and volumes are gone too */
 	bool emptied;	 /* of a node that empties itself: the runtime has forgotten it */
 	bool volumes_ready;
-	uint64_t volumes_again; /* monotonic: set them up anew; 0: never */
-	char *ips[2];		/* of the sandbox; NULL: none yet */
-	uint64_t started_at;	/* realtime: startTime; 0: not yet */
-	struct backoff trouble; /* sandbox or volumes cannot be made */
-	uint64_t ending_since;	/* monotonic: its containers began to be stopped; 0: not */
-	int64_t orphan_grace;	/* seconds, for a pod that the API does not have */
+	uint64_t volumes_again;	 /* monotonic: set them up anew; 0: never */
+	atomic_bool volumes_due; /* whatever the time is */
+	char *ips[2];		 /* of the sandbox; NULL: none yet */
+	uint64_t started_at;	 /* realtime: startTime; 0: not yet */
+	struct backoff trouble;	 /* sandbox or volumes cannot be made */
+	uint64_t ending_since;	 /* monotonic: its containers began to be stopped; 0: not */
+	int64_t orphan_grace;	 /* seconds, for a pod that the API does not have */
 
 	/* admission: what it takes of the node */
 	int64_t cpu_milli, memory;

@@ -229,7 +229,8 @@ static bool bring_volumes_up_to_date(struct kubelet *kubelet, struct pod *pod,
 	cox_autoerror err = COX_ERROR_INIT;
 	uint64_t now = clock_monotonic();
 
-	if (pod->volumes_ready && (!pod->volumes_again || now < pod->volumes_again))
+	if (pod->volumes_ready && (!pod->volumes_again || now < pod->volumes_again) &&
+	    !atomic_exchange(&pod->volumes_due, false))
 		return true;
 	if (volumes_set_up(kubelet, pod, object, &pod->volumes_again, &err)) {
 		log_warning("volumes of pod %s/%s: %s", pod->namespace, pod->name,

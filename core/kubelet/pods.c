@@ -193,6 +193,17 @@ static void mirror_changed(struct kubelet *kubelet, const struct cox_object *old
 	(void)queue_add(kubelet->queue, pod->uid);
 }
 
+static bool same_marks(const struct cox_object *old, const struct cox_object *now)
+{
+	static const char *const marks[] = {"metadata.labels", "metadata.annotations"};
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (!value_equal(object_path(object_root(old), marks[i]),
+				 object_path(object_root(now), marks[i])))
+			return false;
+	return true;
+}
+
 void pods_changed(void *context, const struct cox_object *old, const struct cox_object *now)
 {
 	struct kubelet *kubelet = context;
@@ -212,6 +223,9 @@ void pods_changed(void *context, const struct cox_object *old, const struct cox_
 		return;
 	if (now) {
 		pod = make(kubelet, object_uid(now), object_namespace(now), object_name(now));
+		/* What downward API volumes show of it. */
+		if (old && !same_marks(old, now))
+			atomic_store(&pod->volumes_due, true);
 		object_release(pod->object);
 		pod->object = object_hold(now);
 		pod->gone = false;

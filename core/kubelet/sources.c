@@ -328,9 +328,17 @@ static void look(struct sources *sources)
 	cox_buf_str(&sources->problems, cox_buf_cstr(&problems));
 }
 
+static uint64_t longer(uint64_t retry)
+{
+	if (!retry)
+		return retry_period;
+	return retry * 2 < look_period ? retry * 2 : look_period;
+}
+
 static void *run(void *context)
 {
 	struct sources *sources = context;
+	uint64_t retry = 0;
 	bool stop = false;
 
 	while (!stop) {
@@ -338,8 +346,9 @@ static void *run(void *context)
 		struct timespec when;
 
 		look(sources);
-		until = clock_monotonic() +
-			(mirror_pods_reconcile(sources->kubelet) ? look_period : retry_period);
+		/* The namespace of one may never come. */
+		retry = mirror_pods_reconcile(sources->kubelet) ? 0 : longer(retry);
+		until = clock_monotonic() + (retry ? retry : look_period);
 		if (sources->has_files && sources->files_at < until)
 			until = sources->files_at;
 		if (sources->has_url && sources->url_at < until)

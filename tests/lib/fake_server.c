@@ -69,6 +69,7 @@ struct fake_server {
 	uint64_t revision;
 	uint64_t compacted;
 	uint64_t names;
+	uint64_t tokens;
 	COX_VEC(struct stored) objects;
 	COX_VEC(struct history) history;
 	COX_VEC(struct failure) failures;
@@ -550,6 +551,21 @@ static int list(struct fake_server *server, const struct client_request *request
 	return 0;
 }
 
+/* Tokens are numbered, and live for two seconds. */
+static int give_token(struct fake_server *server, struct client_answer *answer)
+{
+	char until[CLOCK_RFC3339_SIZE];
+
+	clock_format(clock_realtime() + 2 * CLOCK_SECOND, until);
+	cox_buf_printf(&answer->body,
+		       "{\"kind\":\"TokenRequest\",\"apiVersion\":\"authentication.k8s.io/v1\","
+		       "\"metadata\":{},\"status\":{\"token\":\"token-%" PRIu64
+		       "\",\"expirationTimestamp\":\"%s\"}}",
+		       ++server->tokens, until);
+	answer->code = 201;
+	return 0;
+}
+
 static int serve(struct fake_server *server, const struct client_request *request,
 		 struct client_answer *answer)
 {
@@ -565,6 +581,8 @@ static int serve(struct fake_server *server, const struct client_request *reques
 	case CLIENT_CREATE:
 		if (!strcmp(or_empty(request->subresource), "binding"))
 			return bind(server, request, answer);
+		if (!strcmp(or_empty(request->subresource), "token"))
+			return give_token(server, answer);
 		return create(server, request, answer);
 	case CLIENT_UPDATE:
 		return update(server, request, answer);
@@ -596,8 +614,7 @@ static void count_request(struct fake_server *server, enum client_verb verb, con
 }
 
 /* A write that lost to another one is tried again: it says nothing of what was wanted. */
-static void uncount_request(struct fake_server *server, enum client_verb verb,
-			    const char *resource)
+static void uncount_request(struct fake_server *server, enum client_verb verb, const char *resource)
 {
 	for (size_t i = 0; i < server->counters.count; i++)
 		if (server->counters.items[i].verb == verb &&

@@ -334,6 +334,18 @@ static const char *volume_text(const char *pod, const char *path, char text[256]
 	return text;
 }
 
+/* As if the time had come to look at the volumes again. */
+static void look_again(const char *name)
+{
+	cox_autoobject *object = fake_get(at.server, "pods", "n", name);
+	struct pod *pod = pods_get(at.kubelet, object_uid(object));
+
+	if (pod)
+		atomic_store(&pod->volumes_due, true);
+	pods_wake(at.kubelet, object_uid(object));
+	pods_put(at.kubelet, pod);
+}
+
 static void test_volumes(void **state)
 {
 	static const char spec[] =
@@ -341,14 +353,22 @@ static void test_volumes(void **state)
 		"{\"name\":\"scratch\",\"emptyDir\":{}},"
 		"{\"name\":\"s\",\"secret\":{\"secretName\":\"password\",\"defaultMode\":256}},"
 		"{\"name\":\"c\",\"configMap\":{\"name\":\"settings\"}},"
-		"{\"name\":\"d\",\"downwardAPI\":{\"items\":[{\"path\":\"who\",\"fieldRef\":"
+		"{\"name\":\"d\",\"downwardAPI\":{\"items\":[{\"path\":\"marks\",\"fieldRef\":"
+		"{\"fieldPath\":\"metadata.labels\"}},{\"path\":\"who\",\"fieldRef\":"
 		"{\"fieldPath\":\"metadata.name\"}}]}},"
 		"{\"name\":\"p\",\"projected\":{\"sources\":[{\"configMap\":{\"name\":"
 		"\"settings\",\"items\":[{\"key\":\"color\",\"path\":\"deep/color\"}]}}]}}],"
 		"\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"volumeMounts\":["
 		"{\"name\":\"c\",\"mountPath\":\"/c\"},{\"name\":\"scratch\",\"mountPath\":"
 		"\"/part\",\"subPath\":\"a/b\"}]}]";
-	char text[256];
+	char text[256], patch[] = "{\"metadata\":{\"labels\":{\"tier\":\"front\"}}}";
+	struct client_request request = {.verb = CLIENT_PATCH,
+					 .version = "v1",
+					 .resource = "pods",
+					 .namespace = "n",
+					 .name = "vol",
+					 .body = patch,
+					 .content_type = CLIENT_MERGE_PATCH};
 
 	(void)state;
 	if (geteuid() != 0)
@@ -373,8 +393,48 @@ static void test_volumes(void **state)
 			    "vol");
 	assert_string_equal(
 		volume_text("vol", "volumes/kubernetes.io~projected/p/deep/color", text), "red");
+	/* A change of the source reaches the running pod when the volume's time has come. */
+	fake_put(at.server, "configmaps",
+		 "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
+		 "\"settings\",\"namespace\":\"n\"},\"data\":{\"color\":\"blue\",\"size\":\"9\"}}");
+	eventually((look_again("vol"),
+		    !strcmp(volume_text("vol", "volumes/kubernetes.io~configmap/c/color", text),
+			    "blue")));
+	assert_string_equal(volume_text("vol", "volumes/kubernetes.io~configmap/c/size", text),
+			    "9");
+	assert_string_equal(
+		volume_text("vol", "volumes/kubernetes.io~projected/p/deep/color", text), "blue");
+	/* What the pod says of itself is seen at once. */
+	request.body_size = strlen(patch);
+	if (client_call(at.client, &request, NULL, NULL))
+		fail_msg("label");
+	eventually(!strcmp(volume_text("vol", "volumes/kubernetes.io~downwardapi/d/marks", text),
+			   "tier=\"front\""));
 	fake_remove(at.server, "pods", "n", "vol");
 	eventually(has_synced_pods(0));
+	end();
+}
+
+/* A token is another one before it ends. */
+static void test_tokens(void **state)
+{
+	static const char path[] = "volumes/kubernetes.io~projected/t/token";
+	char first[256], now[256];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	begin(NULL);
+	put_pod("tok", "",
+		"\"restartPolicy\":\"Always\",\"serviceAccountName\":\"default\",\"volumes\":["
+		"{\"name\":\"t\",\"projected\":{\"sources\":[{\"serviceAccountToken\":{\"path\":"
+		"\"token\",\"expirationSeconds\":3600}}]}}],"
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]");
+	eventually(pod_has("tok", "status.phase", "Running"));
+	volume_text("tok", path, first);
+	assert_string_equal(first, "token-1");
+	eventually(strcmp(volume_text("tok", path, now), first) != 0);
+	assert_string_equal(now, "token-2");
 	end();
 }
 
@@ -473,13 +533,14 @@ static void test_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),	  cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_backoff),	  cmocka_unit_test(test_crash_loop),
-		cmocka_unit_test(test_init),	  cmocka_unit_test(test_images),
-		cmocka_unit_test(test_slow_pull), cmocka_unit_test(test_probes),
-		cmocka_unit_test(test_admission), cmocka_unit_test(test_recovery),
-		cmocka_unit_test(test_volumes),	  cmocka_unit_test(test_sidecars_last),
-		cmocka_unit_test(test_messages),  cmocka_unit_test(test_host),
+		cmocka_unit_test(test_life),	      cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_backoff),	      cmocka_unit_test(test_crash_loop),
+		cmocka_unit_test(test_init),	      cmocka_unit_test(test_images),
+		cmocka_unit_test(test_slow_pull),     cmocka_unit_test(test_probes),
+		cmocka_unit_test(test_admission),     cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_volumes),	      cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_sidecars_last), cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_host),
 	};
 
 	return cmocka_run_group_tests_name("kubelet", tests, NULL, NULL);
