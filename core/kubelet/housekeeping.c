@@ -23,6 +23,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
+
+#define MARK ".kubelet"
 
 static const uint64_t usual_period = 10 * CLOCK_SECOND;
 static const uint64_t usual_image_period = 300 * CLOCK_SECOND;
@@ -392,12 +395,35 @@ static bool is_known(struct kubelet *kubelet, const char *uid)
 	return cox_map_has(&kubelet->pods, uid, strlen(uid));
 }
 
+/* A link to the kubelet's own directory: made and read in one step. */
+void housekeeping_mark(struct kubelet *kubelet, const char *directory)
+{
+	cox_autobuf mark = COX_BUF_INIT;
+
+	cox_buf_printf(&mark, "%s/" MARK, directory);
+	if (symlink(kubelet->config->root_dir, mark.data) != 0 && errno != EEXIST)
+		log_warning("mark %s: %s", directory, strerror(errno));
+}
+
+static bool is_ours(struct kubelet *kubelet, const char *directory)
+{
+	const char *root = kubelet->config->root_dir;
+	cox_autobuf mark = COX_BUF_INIT;
+	char found[4096];
+	ssize_t size;
+
+	cox_buf_printf(&mark, "%s/" MARK, directory);
+	size = readlink(mark.data, found, sizeof(found));
+	return size == (ssize_t)strlen(root) && !memcmp(found, root, (size_t)size);
+}
+
 static void remove_pod(struct kubelet *kubelet, const char *directory, const char *name)
 {
 	cox_autoerror err = COX_ERROR_INIT;
+	cox_autobuf path = COX_BUF_INIT;
 
-	(void)directory;
-	if (is_known(kubelet, name))
+	cox_buf_printf(&path, "%s/%s", directory, name);
+	if (is_known(kubelet, name) || !is_ours(kubelet, path.data))
 		return;
 	log_info("Pod %s is neither wanted nor there: its volumes go", name);
 	if (volumes_tear_down(kubelet, name, &err))
@@ -413,7 +439,8 @@ static void remove_log(struct kubelet *kubelet, const char *directory, const cha
 	if (!uid || !uid[1] || is_known(kubelet, uid + 1))
 		return;
 	cox_buf_printf(&path, "%s/%s", directory, name);
-	logs_remove_pod(path.data);
+	if (is_ours(kubelet, path.data))
+		logs_remove_pod(path.data);
 }
 
 static void each_entry(struct kubelet *kubelet, const char *path,

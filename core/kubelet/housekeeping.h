@@ -13,6 +13,12 @@ struct housekeeper *housekeeper_new(struct kubelet *kubelet, struct cox_error *e
 void housekeeper_free(struct housekeeper *housekeeper); /* NULL is fine */
 
 /*
+ * Says that a directory of a pod is this kubelet's: others may keep theirs in
+ * the same place, and those are nobody's orphans.
+ */
+void housekeeping_mark(struct kubelet *kubelet, const char *directory);
+
+/*
  * Directories of pods that neither the API nor the runtime has: volumes are
  * torn down, logs go. Only after a list of the runtime that went well.
  */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kubelet/fields.h"
+#include "kubelet/housekeeping.h"
 #include "kubelet/names.h"
 #include "kubelet/security.h"
 #include "kubelet/volumes.h"
@@ -150,6 +151,7 @@ static int run(struct kubelet *kubelet, struct pod *pod, const struct cox_object
 	const struct value *root = object_root(object), *spec = value_get(root, "spec");
 	const struct cox_pair labels[] = {
 		{LABEL_POD, pod->name}, {LABEL_NAMESPACE, pod->namespace}, {LABEL_UID, pod->uid}};
+	const char *directory = volumes_pod_directory(kubelet, arena, pod->uid, NULL);
 	const char *hostname = value_get_text(spec, "hostname");
 	struct cox_sandbox_config config = {
 		.struct_size = sizeof(config),
@@ -173,9 +175,10 @@ static int run(struct kubelet *kubelet, struct pod *pod, const struct cox_object
 		config.hostname = "";
 	dns_configure(kubelet, object, arena, &config);
 	if (volumes_make_directory(config.log_directory, 0755, err) ||
-	    volumes_make_directory(volumes_pod_directory(kubelet, arena, pod->uid, NULL), 0750,
-				   err))
+	    volumes_make_directory(directory, 0750, err))
 		return -1;
+	housekeeping_mark(kubelet, config.log_directory);
+	housekeeping_mark(kubelet, directory);
 	if (runtime_call(kubelet, 240 * CLOCK_SECOND, sandbox_run, &config, id, err))
 		return host_op_failed(kubelet->parts.runtime, "sandbox_run", err);
 	return 0;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "kubelet/events.h"
 #include "kubelet/fields.h"
+#include "kubelet/housekeeping.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
@@ -154,7 +155,15 @@ int volumes_set_up(struct kubelet *kubelet, struct pod *pod, const struct cox_ob
 {
 	const struct value *list = object_path(object_root(object), "spec.volumes"), *source;
 
+	cox_autoarena arena = ARENA_INIT;
+	const char *directory = volumes_pod_directory(kubelet, &arena, pod->uid, NULL);
+
 	*again = 0;
+	if (value_at(list, 0)) {
+		if (volumes_make_directory(directory, 0750, err))
+			return -1;
+		housekeeping_mark(kubelet, directory);
+	}
 	for (size_t i = 0; (source = value_at(list, i)); i++) {
 		if (!set_up_one(kubelet, pod, object, source, again, err))
 			continue;

@@ -429,9 +429,23 @@ static void test_orphans(void **state)
 	snprintf(path, sizeof(path), "%s/pods/lost/volumes/kubernetes.io~emptydir/v", at.directory);
 	if (volumes_make_directory(path, 0755, &err))
 		fail_msg("%s", error_text(&err));
+	snprintf(path, sizeof(path), "%s/pods/lost/.kubelet", at.directory);
+	assert_int_equal(symlink(at.directory, path), 0);
 	snprintf(path, sizeof(path), "%s/n_lost_lost/c", at.logs);
 	if (volumes_make_directory(path, 0755, &err))
 		fail_msg("%s", error_text(&err));
+	snprintf(path, sizeof(path), "%s/n_lost_lost/.kubelet", at.logs);
+	assert_int_equal(symlink(at.directory, path), 0);
+	/* Another kubelet keeps its logs in the same place. */
+	snprintf(path, sizeof(path), "%s/n_other_u/c", at.logs);
+	if (volumes_make_directory(path, 0755, &err))
+		fail_msg("%s", error_text(&err));
+	start_kubelet();
+	eventually(!count_files("%s/n_lost_lost", at.logs));
+	assert_int_equal(count_files("%s/n_other_u/c", at.logs), 1);
+	snprintf(path, sizeof(path), "%s/n_other_u/.kubelet", at.logs);
+	assert_int_equal(symlink(at.directory, path), 0);
+	stop_kubelet();
 	start_kubelet();
 	eventually(!count_files("%s/pods/*", at.directory) && !count_files("%s/*", at.logs));
 	end();
