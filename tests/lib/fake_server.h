@@ -3,8 +3,9 @@
  * An API server for tests: keeps JSON objects in memory by resource, namespace
  * and name, gives uid, resourceVersion, generation and generated names, checks
  * revisions and preconditions, merges patches, pages lists and streams watches
- * with history. Service accounts get tokens of two seconds. What has finalizers is only marked by a delete, and goes with
- * the last of them. It is spoken to through the local transport. Any thread.
+ * with history. Service accounts get tokens of two seconds. What has
+ * finalizers is only marked by a delete, and goes with the last of them. It is
+ * spoken to through the local transport. Any thread.
  */
 #ifndef COX_TESTS_FAKE_SERVER_H
 #define COX_TESTS_FAKE_SERVER_H
