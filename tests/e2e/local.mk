@@ -4,6 +4,7 @@
 E2E_TESTS = %D%/wire.bats %D%/watch.bats %D%/hostile.bats %D%/consistency.bats \
 	%D%/objects.bats %D%/secure.bats %D%/durable.bats %D%/start.bats %D%/cascade.bats
 E2E_TESTS += %D%/kubelet.bats
+E2E_TESTS += %D%/node.bats
 E2E_TESTS += %D%/proxy.bats
 E2E_TESTS += %D%/ends.bats
 E2E_TESTS += %D%/cluster_pods.bats %D%/cluster_volumes.bats %D%/cluster_services.bats

@@ -191,8 +191,10 @@ static void test_slow_pull(void **state)
 	end();
 	/* Two at once are more than the rate lets through. */
 	begin(options);
+	stop_kubelet();
 	at.config.registry_qps = 0.001;
 	at.config.registry_burst = 1;
+	start_kubelet();
 	put_pod("first", "",
 		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"one\"}]");
 	eventually(pod_has("first", "status.phase", "Running"));
@@ -512,8 +514,10 @@ static void test_host(void **state)
 
 	(void)state;
 	begin(NULL);
+	stop_kubelet();
 	at.config.allowed_unsafe_sysctls = (struct flag_list){patterns, 1};
 	at.config.host_ipc_sources = (struct flag_list){sources, 1};
+	start_kubelet();
 	for (size_t i = 0; i < 3; i++) {
 		snprintf(spec, sizeof(spec), "%s,\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]",
 			 bad[i].spec);

@@ -41,8 +41,8 @@ static void test_node_tells(void **state)
 	(void)state;
 	begin(NULL);
 	eventually(node_said("NodeReady", "Node node-a status is now: NodeReady"));
-	at.config.node_status_update_frequency = 20 * CLOCK_MILLISECOND;
 	stop_kubelet();
+	at.config.node_status_update_frequency = 20 * CLOCK_MILLISECOND;
 	start_kubelet();
 	eventually(node_said("Starting", "Starting kubelet."));
 	eventually(node_said("NodeReady", "Node node-a status is now: NodeReady"));
@@ -402,8 +402,10 @@ static void test_dead_containers(void **state)
 
 	(void)state;
 	begin(NULL);
+	stop_kubelet();
 	at.config.maximum_dead_containers = 1;
 	at.config.maximum_dead_containers_per_container = 100;
+	start_kubelet();
 	ops = host_ops(at.runtime);
 	put_pod("loop", "",
 		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
