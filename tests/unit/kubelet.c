@@ -410,7 +410,7 @@ static void test_volumes(void **state)
 	request.body_size = strlen(patch);
 	if (client_call(at.client, &request, NULL, NULL))
 		fail_msg("label");
-	eventually(!strcmp(volume_text("vol", "volumes/kubernetes.io~downwardapi/d/marks", text),
+	eventually(!strcmp(volume_text("vol", "volumes/kubernetes.io~downward-api/d/marks", text),
 			   "tier=\"front\""));
 	fake_remove(at.server, "pods", "n", "vol");
 	eventually(has_synced_pods(0));

@@ -428,7 +428,8 @@ static void test_orphans(void **state)
 	(void)state;
 	begin(NULL);
 	stop_kubelet();
-	snprintf(path, sizeof(path), "%s/pods/lost/volumes/kubernetes.io~emptydir/v", at.directory);
+	snprintf(path, sizeof(path), "%s/pods/lost/volumes/kubernetes.io~empty-dir/v",
+		 at.directory);
 	if (volumes_make_directory(path, 0755, &err))
 		fail_msg("%s", error_text(&err));
 	snprintf(path, sizeof(path), "%s/pods/lost/.kubelet", at.directory);
