@@ -28,5 +28,6 @@ include tests/abi/local.mk
 include tests/conformance/local.mk
 include tests/oot/local.mk
 include tests/e2e/local.mk
+include tests/facts/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
