@@ -8,6 +8,7 @@
 #include "apiserver/status.h"
 #include "apiserver/strategy.h"
 #include "base/clock.h"
+#include "machinery/convert.h"
 #include "machinery/create.h"
 #include "machinery/decode.h"
 #include "machinery/encode.h"
@@ -477,12 +478,33 @@ static int prepare(struct write *write, struct cox_error *err)
 	return 0;
 }
 
+/* The form that the client speaks: its rules are told in its own words. */
+static int as_served(struct write *write, const struct value *stored, const struct value **served,
+		     struct cox_error *err)
+{
+	const struct api_resource *resource = write->resource;
+	struct arena *arena = write->call->arena;
+	struct value *copy;
+
+	*served = stored;
+	if (!stored || resource->row == resource->stored_row)
+		return 0;
+	copy = value_copy(arena, stored);
+	*served = copy;
+	return schema_convert(write->call->server->schema, resource->stored_row, resource->row,
+			      arena, copy, err);
+}
+
 static int validate(struct write *write, struct cox_error *err)
 {
+	const struct value *object, *old;
 	struct validation v;
 
+	if (as_served(write, write->object, &object, err) != 0 ||
+	    as_served(write, write->old, &old, err) != 0)
+		return -1;
 	validation_init(&v, write->call->arena, write->call->server->schema, write->resource->row);
-	schema_validate(&v, write->object, write->old, write->subresource);
+	schema_validate(&v, object, old, write->subresource);
 	return validation_result(&v, value_get_text(value_get(write->object, "metadata"), "name"),
 				 err);
 }

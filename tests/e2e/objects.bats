@@ -406,3 +406,22 @@ invalid() {
 	same "Running nginx" "$(query '"\(.status.phase) \(.spec.containers[0].image)"')"
 }
 
+@test "an event in its newer form is made, checked in its own words, and one with the older form" {
+	local events=/apis/events.k8s.io/v1/namespaces/other/events
+	local event='{"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"new"},"regarding":{"kind":"Pod","name":"p","namespace":"other"},"reason":"Started","action":"Start","type":"Normal","note":"well","reportingController":"example.com/x","reportingInstance":"n","eventTime":"2024-01-02T03:04:05.000001Z"}'
+	api POST $events -d "$event"
+	expect 201
+	same "events.k8s.io/v1 p well example.com/x" \
+		"$(query '"\(.apiVersion) \(.regarding.name) \(.note) \(.reportingController)"')"
+	api GET /api/v1/namespaces/other/events/new
+	expect 200
+	same "v1 p well example.com/x" \
+		"$(query '"\(.apiVersion) \(.involvedObject.name) \(.message) \(.reportingComponent)"')"
+	api PATCH $events/new -H 'Content-Type: application/merge-patch+json' \
+		-d '{"series":{"count":2,"lastObservedTime":"2024-01-02T03:04:06.000000Z"}}'
+	expect 200
+	api POST $events -d "$(jq -c '.metadata.name="bad" | .regarding.namespace="x" | del(.reportingController)' <<<"$event")"
+	expect 422 Invalid
+	same "regarding.namespace reportingController" \
+		"$(query '[.details.causes[].field] | sort | join(" ")')"
+}
