@@ -89,7 +89,7 @@ static enum mending mend_stream(struct store *store)
 	atomic_fetch_add(&store->reloads, 1);
 	if (!failed) {
 		log_info("the cache is complete again at revision %" PRIu64, store_revision(store));
-		return true;
+		return MENDED;
 	}
 	log_error("the event stream of the storage plugin cannot be mended yet: %s",
 		  error_text(&err));
