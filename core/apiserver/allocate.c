@@ -22,7 +22,7 @@ enum { FIRST_DYNAMIC_MAX = 256 };
 static const char default_ports[] = "30000-32767";
 
 struct allocators {
-	char *range; /* as written */
+	char *range;	     /* as written */
 	uint32_t base, size; /* IPv4, host order */
 	char first[INET_ADDRSTRLEN];
 	char *port_text;
@@ -164,43 +164,108 @@ static const char *address_of(const struct value *service)
 	return value_text(value_path(service, "spec.clusterIP"));
 }
 
+/* Whoever writes the endpoints of such a service may have any family. */
+static bool is_anybodys(const struct value *service)
+{
+	const struct value *selector = value_path(service, "spec.selector");
+
+	return strcmp(address_of(service), "None") == 0 && (!selector || selector->count == 0);
+}
+
+static void set_families(struct arena *arena, struct value *spec, bool both)
+{
+	struct value *list = value_array(arena);
+
+	value_push(arena, list, value_string(arena, "IPv4"));
+	if (both)
+		value_push(arena, list, value_string(arena, "IPv6"));
+	value_set(arena, spec, "ipFamilies", list);
+}
+
 /* clusterIPs, families and their policy follow from the one address. */
-static void complete_families(struct arena *arena, struct value *service)
+static void complete_families(struct arena *arena, struct value *service, const struct value *old)
 {
 	struct value *spec = value_make_object(arena, service, "spec");
 	const char *address = address_of(service);
-	struct value *list;
+	const struct value *given = value_get(spec, "clusterIPs");
+	const struct value *policy = value_get(spec, "ipFamilyPolicy");
 
-	if (!has_address(service)) {
-		value_remove(spec, "clusterIP");
-		value_remove(spec, "clusterIPs");
-		value_remove(spec, "ipFamilies");
-		value_remove(spec, "ipFamilyPolicy");
+	if (!has_address(service))
 		return;
-	}
-	if (*address) {
-		list = value_array(arena);
+	/* A list that the client made stays, for validation to compare. */
+	if (*address && (!given || given->count == 0 ||
+			 value_equal(given, value_path(old, "spec.clusterIPs")))) {
+		struct value *list = value_array(arena);
+
 		value_push(arena, list, value_string(arena, address));
 		value_set(arena, spec, "clusterIPs", list);
 	}
-	if (!value_get(spec, "ipFamilies")) {
-		list = value_array(arena);
-		value_push(arena, list, value_string(arena, "IPv4"));
-		value_set(arena, spec, "ipFamilies", list);
-	}
-	if (!value_get(spec, "ipFamilyPolicy"))
-		value_set_text(arena, spec, "ipFamilyPolicy", "SingleStack");
+	if (!policy)
+		value_set_text(arena, spec, "ipFamilyPolicy",
+			       !old && is_anybodys(service) ? "RequireDualStack" : "SingleStack");
+	if (!value_get(spec, "ipFamilies"))
+		set_families(
+			arena, spec,
+			is_anybodys(service) &&
+				!value_string_is(value_get(spec, "ipFamilyPolicy"), "SingleStack"));
+}
+
+/* What a service that had an address leaves behind when it becomes a mere name. */
+static void drop_address(struct value *service, const struct value *old)
+{
+	static const char *const members[] = {"clusterIP", "clusterIPs", "ipFamilies",
+					      "ipFamilyPolicy"};
+	struct value *spec = value_get(service, "spec");
+	const struct value *before = value_get(old, "spec");
+
+	if (has_address(service) || !has_address(old))
+		return;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (value_equal(value_get(spec, members[i]), value_get(before, members[i])))
+			value_remove(spec, members[i]);
+}
+
+static int invalid(struct write *write, struct cox_error *err, const char *field, const char *value,
+		   const char *detail)
+{
+	error_set(err, COX_REASON_INVALID, "Service \"%s\" is invalid: %s: Invalid value: %s: %s",
+		  write->name, field, value, detail);
+	error_set_details(err, NULL, "Service", write->name);
+	error_add_cause(err, "FieldValueInvalid", field, "Invalid value: %s: %s", value, detail);
+	return -1;
+}
+
+/* The addresses of the cluster are IPv4: no service can have others. */
+static int check_families(struct write *write, const struct value *service, const struct value *old,
+			  struct cox_error *err)
+{
+	const struct value *spec = value_get(service, "spec"), *before = value_get(old, "spec");
+	const struct value *families = value_get(spec, "ipFamilies");
+
+	if (!has_address(service) || is_anybodys(service))
+		return 0;
+	if (old && value_equal(families, value_get(before, "ipFamilies")) &&
+	    value_equal(value_get(spec, "ipFamilyPolicy"), value_get(before, "ipFamilyPolicy")))
+		return 0;
+	for (size_t i = 0; value_is(families, VALUE_ARRAY) && i < families->count; i++)
+		if (value_string_is(value_at(families, i), "IPv6"))
+			return invalid(write, err,
+				       arena_printf(write->call->arena, "spec.ipFamilies[%zu]", i),
+				       "\"IPv6\"", "not configured on this cluster");
+	if (value_string_is(value_get(spec, "ipFamilyPolicy"), "RequireDualStack"))
+		return invalid(write, err, "spec.ipFamilyPolicy", "\"RequireDualStack\"",
+			       "this cluster is not configured for dual-stack services");
+	return 0;
 }
 
 int allocate_prepare_create(struct write *write, struct value *service, struct cox_error *err)
 {
 	struct value *status = value_object(write->call->arena);
 
-	(void)err;
 	value_set(write->call->arena, service, "status", status);
 	value_set(write->call->arena, status, "loadBalancer", value_object(write->call->arena));
-	complete_families(write->call->arena, service);
-	return 0;
+	complete_families(write->call->arena, service, NULL);
+	return check_families(write, service, NULL, err);
 }
 
 static struct value *same_port(const struct value *list, const struct value *port)
@@ -223,13 +288,12 @@ int allocate_prepare_update(struct write *write, struct value *service, const st
 	struct value *spec = value_make_object(arena, service, "spec");
 	const struct value *ports = value_get(spec, "ports");
 
-	(void)err;
 	service_drop_unused(service, old);
+	drop_address(service, old);
 	if (has_address(service) && has_address(old) && !*address_of(service))
 		value_set_text(arena, spec, "clusterIP", address_of(old));
-	for (size_t i = 0; has_node_ports(service) && value_is(ports, VALUE_ARRAY) &&
-			   i < ports->count;
-	     i++) {
+	for (size_t i = 0;
+	     has_node_ports(service) && value_is(ports, VALUE_ARRAY) && i < ports->count; i++) {
 		struct value *port = value_at(ports, i);
 		struct value *before = same_port(value_path(old, "spec.ports"), port);
 		int64_t node_port = value_get_int(before, "nodePort", 0);
@@ -241,18 +305,8 @@ int allocate_prepare_update(struct write *write, struct value *service, const st
 	    !value_get_int(spec, "healthCheckNodePort", 0))
 		value_set_int(arena, spec, "healthCheckNodePort",
 			      value_get_int(value_get(old, "spec"), "healthCheckNodePort", 0));
-	complete_families(arena, service);
-	return 0;
-}
-
-static int invalid(struct write *write, struct cox_error *err, const char *field,
-		   const char *value, const char *detail)
-{
-	error_set(err, COX_REASON_INVALID, "Service \"%s\" is invalid: %s: Invalid value: %s: %s",
-		  write->name, field, value, detail);
-	error_set_details(err, NULL, "Service", write->name);
-	error_add_cause(err, "FieldValueInvalid", field, "Invalid value: %s: %s", value, detail);
-	return -1;
+	complete_families(arena, service, old);
+	return check_families(write, service, old, err);
 }
 
 /* Addresses */
@@ -275,8 +329,7 @@ static struct value *address_object(struct write *write, const char *address,
 	value_set_text(arena, object, "apiVersion", "networking.k8s.io/v1");
 	value_set_text(arena, metadata, "name", address);
 	value_set_text(arena, labels, "ipaddress.kubernetes.io/ip-family", "IPv4");
-	value_set_text(arena, labels, "ipaddress.kubernetes.io/managed-by",
-		       "ipallocator.k8s.io");
+	value_set_text(arena, labels, "ipaddress.kubernetes.io/managed-by", "ipallocator.k8s.io");
 	if (metadata_prepare_create(arena, object, true, NULL) != 0)
 		return NULL;
 	parent = value_make_object(arena, value_make_object(arena, object, "spec"), "parentRef");
@@ -337,7 +390,7 @@ static int find_address(struct write *write, char out[INET_ADDRSTRLEN], struct c
 {
 	const struct allocators *allocators = write->call->server->allocators;
 	uint32_t reserved = allocators->size / 16 < FIRST_DYNAMIC_MAX ? allocators->size / 16
-								       : FIRST_DYNAMIC_MAX;
+								      : FIRST_DYNAMIC_MAX;
 	uint32_t last = allocators->size - 2; /* without the broadcast address */
 	uint32_t from = reserved < 16 ? 1 : reserved, chance = 0;
 
@@ -407,7 +460,7 @@ static int allocate_address(struct write *write, struct value *service, const st
 		wanted = arena_strdup(arena, address);
 		value_set_text(arena, value_make_object(arena, service, "spec"), "clusterIP",
 			       wanted);
-		complete_families(arena, service);
+		complete_families(arena, service, NULL);
 	}
 	return take_address(write, wanted, service, err);
 }
@@ -456,8 +509,7 @@ static int take_port(struct write *write, unsigned port, struct cox_error *err)
 	return write_add_put(write, key, (size_t)size, value, (size_t)value_size, 1, err);
 }
 
-static int check_port(struct write *write, unsigned port, const char *field,
-		      struct cox_error *err)
+static int check_port(struct write *write, unsigned port, const char *field, struct cox_error *err)
 {
 	const struct allocators *allocators = write->call->server->allocators;
 	char *value = arena_printf(write->call->arena, "%u", port);
@@ -509,8 +561,8 @@ static int allocate_ports(struct write *write, struct value *service, const stru
 	for (int named = 1; named >= 0 && has_node_ports(service); named--)
 		for (size_t i = 0; value_is(ports, VALUE_ARRAY) && i < ports->count; i++) {
 			struct value *port = value_at(ports, i);
-			char *field = arena_printf(write->call->arena, "spec.ports[%zu].nodePort",
-						   i);
+			char *field =
+				arena_printf(write->call->arena, "spec.ports[%zu].nodePort", i);
 
 			if ((value_get_int(port, "nodePort", 0) != 0) == named &&
 			    allocate_port(write, port, "nodePort", field, &taken, err) != 0)

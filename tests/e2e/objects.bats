@@ -259,6 +259,36 @@ invalid() {
 	api DELETE $services/external
 }
 
+@test "a service has the families that the cluster has, and a name has no address" {
+	make_service six '.spec.ipFamilies=["IPv6"]'
+	invalid 'Service "six" is invalid: spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster' \
+		FieldValueInvalid 'spec.ipFamilies[0]'
+	make_service both '.spec.ipFamilyPolicy="RequireDualStack"'
+	invalid 'Service "both" is invalid: spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services' \
+		FieldValueInvalid spec.ipFamilyPolicy
+	make_service prefers '.spec.ipFamilyPolicy="PreferDualStack"'
+	expect 201
+	same '["IPv4"]' "$(query '.spec.ipFamilies | tojson')"
+	api DELETE $services/prefers
+	make_service differ '.spec.clusterIP="10.254.7.1" | .spec.clusterIPs=["10.254.7.2"]'
+	invalid 'Service "differ" is invalid: spec.clusterIPs: Invalid value: ["10.254.7.2"]: first value must match `clusterIP`' \
+		FieldValueInvalid spec.clusterIPs
+	make_service named '.spec = {type:"ExternalName",externalName:"example.com",clusterIP:"10.254.7.1"}'
+	invalid 'Service "named" is invalid: spec.clusterIPs: Forbidden: may not be set for ExternalName services' \
+		FieldValueForbidden spec.clusterIPs
+	# One that had an address may become a name all the same: the address goes.
+	make_service named '.spec.clusterIP="10.254.7.1"'
+	expect 201
+	api PATCH $services/named -H 'Content-Type: application/merge-patch+json' \
+		-d '{"spec":{"type":"ExternalName","externalName":"example.com"}}'
+	expect 200
+	same "null null null" "$(query '"\(.spec.clusterIP) \(.spec.clusterIPs) \(.spec.ipFamilies)"')"
+	make_service takes '.spec.clusterIP="10.254.7.1"'
+	expect 201
+	api DELETE $services/named
+	api DELETE $services/takes
+}
+
 # rows: 207 208 209 210
 @test "node ports: made, asked for, out of range, taken, on the wrong type" {
 	local port

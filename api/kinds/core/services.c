@@ -87,12 +87,17 @@ static void validate_ports(struct validation *v, const struct field_path *at,
 static void validate_external_name(struct validation *v, const struct field_path *at,
 				   const struct value *spec)
 {
+	static const char *const others[] = {"ipFamilies", "ipFamilyPolicy"};
 	const struct value *name = value_get(spec, "externalName");
 	char *host;
 
-	if (!is_unset(value_get(spec, "clusterIP")))
-		field_invalid(v, FIELD(at, "clusterIPs"), value_get(spec, "clusterIP"),
-			      "may not be set for ExternalName services");
+	if (!is_unset(value_get(spec, "clusterIP")) || !is_unset(value_get(spec, "clusterIPs")))
+		field_forbidden(v, FIELD(at, "clusterIPs"),
+				"may not be set for ExternalName services");
+	for (size_t i = 0; i < 2; i++)
+		if (!is_unset(value_get(spec, others[i])))
+			field_forbidden(v, FIELD(at, others[i]),
+					"may not be set for ExternalName services");
 	if (is_unset(name)) {
 		field_required(v, FIELD(at, "externalName"), "");
 		return;
