@@ -64,6 +64,14 @@ void validate_volumes(struct validation *v, const struct field_path *at,
 		      const struct value *volumes);
 void validate_placement(struct validation *v, const struct field_path *at,
 			const struct value *spec);
+/* What a container sees of the pod, by a `valueFrom` or by a file. */
+void validate_env_refs(struct validation *v, const struct field_path *at, const struct value *from);
+void validate_volume_refs(struct validation *v, const struct field_path *at,
+			  const struct value *item);
+void validate_container_security(struct validation *v, const struct field_path *at,
+				 const struct value *context);
+void validate_pod_security(struct validation *v, const struct field_path *at,
+			   const struct value *context);
 void validate_tolerations(struct validation *v, const struct field_path *at,
 			  const struct value *tolerations);
 

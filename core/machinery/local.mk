@@ -45,6 +45,7 @@ core_libcoxcore_la_SOURCES += \
 	api/kinds/core/containers.c \
 	api/kinds/core/endpoints.c \
 	api/kinds/core/events.c \
+	api/kinds/core/fieldrefs.c \
 	api/kinds/core/limitranges.c \
 	api/kinds/core/nodes.c \
 	api/kinds/core/persistentvolumes.c \
@@ -53,6 +54,7 @@ core_libcoxcore_la_SOURCES += \
 	api/kinds/core/replicationcontrollers.c \
 	api/kinds/core/resourcequotas.c \
 	api/kinds/core/secrets.c \
+	api/kinds/core/security.c \
 	api/kinds/core/services.c \
 	api/kinds/core/volumes.c \
 	api/kinds/discovery.k8s.io/endpointslices.c \

@@ -171,6 +171,10 @@ static void validate_owners(struct validation *v, const struct field_path *at,
 				field_invalid_text(v, FIELD(at, parts[p].field), "", "%s",
 						   parts[p].text);
 		}
+		if (value_string_is(value_get(owner, "kind"), "Event") &&
+		    value_string_is(value_get(owner, "apiVersion"), "v1"))
+			field_invalid(v, at, owner,
+				      "/v1, Kind=Event is disallowed from being an owner");
 		if (!value_get_bool(owner, "controller"))
 			continue;
 		if (controller)

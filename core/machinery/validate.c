@@ -258,6 +258,7 @@ void schema_validate(struct validation *v, const struct value *object, const str
 	const struct kind_rules *rules = kind_rules_get(schema_text(v->schema, v->resource->group),
 							schema_text(v->schema, v->resource->name));
 
+	v->creating = !old;
 	validate_metadata(v, object, old);
 	schema_validate_type(v, schema_resource_type(v->schema, v->resource), object, old);
 	if (rules && rules->object)

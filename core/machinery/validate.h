@@ -29,6 +29,7 @@ struct validation {
 	const struct schema_resource *resource;
 	struct validation_problem *problems;
 	size_t count, left_out;
+	bool creating; /* there is no old object */
 };
 
 void validation_init(struct validation *v, struct arena *arena, const struct schema *schema,

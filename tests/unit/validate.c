@@ -559,6 +559,255 @@ static void test_events(void **state)
 	      "type: Unsupported value: \"Odd\": supported values: \"Normal\", \"Warning\"]");
 }
 
+#define MOUNT(more) "\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/a\"," more "}]"
+#define VOLUME(source) "\"volumes\":[{\"name\":\"v\"," source "}]"
+#define TERM "\"topologyKey\":\"z\",\"whenUnsatisfiable\":"
+#define RESOURCES                                                                                  \
+	"\"limits.cpu\", \"limits.ephemeral-storage\", \"limits.memory\", \"requests.cpu\", "      \
+	"\"requests.ephemeral-storage\", \"requests.memory\""
+
+/*
+ * A pod with `spec` and one container with `members` has the one `problem`, or
+ * one that begins as it says before a "*"; "": it is valid.
+ */
+static void check_pod_rule(const char *spec, const char *members, const char *problem)
+{
+	const struct schema_resource *pods = schema_resource_get(s, "", "v1", "pods");
+	cox_autobuf json = COX_BUF_INIT;
+	cox_autobuf wanted = COX_BUF_INIT;
+	cox_autoarena arena = ARENA_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+	struct validation v;
+	size_t size;
+
+	cox_buf_printf(&json, "{" META ",\"spec\":{\"containers\":[{\"name\":\"c\",%s}],%s}}",
+		       members, spec);
+	validation_init(&v, &arena, s, pods);
+	schema_validate(&v, load(&arena, pods, cox_buf_cstr(&json)), NULL, "");
+	if (validation_result(&v, "x", &err) == 0) {
+		if (*problem)
+			fail_msg("found valid, wanted: %s", problem);
+		return;
+	}
+	cox_buf_printf(&wanted, "Pod \"x\" is invalid: %s", problem);
+	size = wanted.size;
+	if (size > 0 && wanted.data[size - 1] == '*') {
+		wanted.data[size - 1] = '\0';
+		if (strncmp(error_text(&err), wanted.data, size - 1) == 0 && v.count == 1)
+			return;
+	}
+	assert_string_equal(error_text(&err), cox_buf_cstr(&wanted));
+}
+
+/* Each a spec beside one good container, and the one thing that is wrong with it. */
+static void test_pod_rules(void **state)
+{
+	static const struct {
+		const char *spec, *problem;
+	} rules[] = {
+		{"\"os\":{\"name\":\"x\"}", "spec.os.name: Unsupported value: \"x\": supported "
+					    "values: \"linux\", \"windows\""},
+		{"\"ephemeralContainers\":[{\"name\":\"e\",\"image\":\"x\"}]",
+		 "spec.ephemeralContainers: Forbidden: cannot be set on create"},
+		{"\"nodeName\":\"n\",\"schedulingGates\":[{\"name\":\"g\"}]",
+		 "spec.nodeName: Forbidden: cannot be set until all schedulingGates have been "
+		 "cleared"},
+		{"\"initContainers\":[{\"name\":\"i\",\"image\":\"x\",\"restartPolicy\":\"Never\"}"
+		 "]",
+		 "spec.initContainers[0].restartPolicy: Unsupported value: \"Never\": supported "
+		 "values: \"Always\""},
+		{"\"overhead\":{\"cpu\":\"-1\"}",
+		 "spec.overhead[cpu]: Invalid value: \"-1\": must be greater than or equal to 0"},
+		{"\"hostAliases\":[{\"ip\":\"10.0.0.1\",\"hostnames\":[\"-\"]}]",
+		 "spec.hostAliases[0].hostnames: Invalid value: \"-\": a lowercase RFC 1123 "
+		 "subdomain *"},
+		{"\"dnsConfig\":{\"options\":[{\"value\":\"x\"}]}",
+		 "spec.dnsConfig.options[0]: Required value: must not be empty"},
+		{"\"dnsConfig\":{\"nameservers\":[\"10.0.0.1\",\"10.0.0.2\",\"10.0.0.3\",\"10.0.0."
+		 "4\"]}",
+		 "spec.dnsConfig.nameservers: Invalid value: "
+		 "[\"10.0.0.1\",\"10.0.0.2\",\"10.0.0.3\",\"10.0.0.4\"]: must not have more than 3 "
+		 "nameservers"},
+		{"\"dnsConfig\":{\"searches\":[\".\",\"_a.example.com.\",\"b\"]}", ""},
+		{"\"securityContext\":{\"supplementalGroups\":[0,-1]}",
+		 "spec.securityContext.supplementalGroups[1]: Invalid value: -1: must be between 0 "
+		 "and "
+		 "2147483647, inclusive"},
+		{"\"securityContext\":{\"seccompProfile\":{\"type\":\"Localhost\"}}",
+		 "spec.securityContext.seccompProfile.localhostProfile: Required value: must be "
+		 "set "
+		 "when seccomp type is Localhost"},
+		{"\"securityContext\":{\"appArmorProfile\":{\"type\":\"Unconfined\","
+		 "\"localhostProfile\":\"p\"}}",
+		 "spec.securityContext.appArmorProfile.localhostProfile: Invalid value: \"p\": may "
+		 "only be set when AppArmor type is Localhost"},
+		{"\"securityContext\":{\"sysctls\":[{\"name\":\"net.ipv4.ip_forward\"},{\"name\":"
+		 "\"net/ipv4/x\"}]}",
+		 ""},
+		{"\"securityContext\":{\"sysctls\":[{\"name\":\"a..b\"}]}",
+		 "spec.securityContext.sysctls[0].name: Invalid value: \"a..b\": must have at most "
+		 "253 characters and match regex *"},
+		{"\"securityContext\":{\"sysctls\":[{\"name\":\"a_\"}]}",
+		 "spec.securityContext.sysctls[0].name: Invalid value: \"a_\": must have at most "
+		 "253 characters and match regex *"},
+		{"\"securityContext\":{\"sysctls\":[{\"name\":\"a\"},{\"name\":\"a\"}]}",
+		 "spec.securityContext.sysctls[1].name: Duplicate value: \"a\""},
+		{"\"topologySpreadConstraints\":[{\"maxSkew\":0," TERM "\"DoNotSchedule\"}]",
+		 "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater "
+		 "than "
+		 "zero"},
+		{"\"topologySpreadConstraints\":[{\"maxSkew\":1,\"minDomains\":2," TERM
+		 "\"ScheduleAnyway\"}]",
+		 "spec.topologySpreadConstraints[0].minDomains: Invalid value: 2: can only use "
+		 "minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway"},
+		{"\"topologySpreadConstraints\":[{\"maxSkew\":1," TERM
+		 "\"DoNotSchedule\"},{\"maxSkew\":2," TERM "\"DoNotSchedule\"}]",
+		 "spec.topologySpreadConstraints[1].{topologyKey, whenUnsatisfiable}: Duplicate "
+		 "value: "
+		 "\"{z, DoNotSchedule}\""},
+		{VOLUME("\"image\":{\"pullPolicy\":\"Always\"}"),
+		 "spec.volumes[0].image.reference: Required value"},
+		{VOLUME("\"ephemeral\":{}"),
+		 "spec.volumes[0].ephemeral.volumeClaimTemplate: Required value"},
+		{VOLUME("\"csi\":{\"driver\":\"A.Example.com\"}"), ""},
+		{VOLUME("\"csi\":{\"driver\":\"a_b\"}"),
+		 "spec.volumes[0].csi.driver: Invalid value: \"a_b\": a lowercase RFC 1123 "
+		 "subdomain *"},
+		{VOLUME("\"projected\":{\"sources\":[{\"configMap\":{}}]}"),
+		 "spec.volumes[0].projected.sources[0].configMap.name: Required value"},
+		{VOLUME("\"projected\":{\"sources\":[{\"configMap\":{\"name\":\"a\",\"items\":[{"
+			"\"key\":"
+			"\"k\",\"path\":\"p\"}]}},{\"secret\":{\"name\":\"b\",\"items\":[{\"key\":"
+			"\"k\","
+			"\"path\":\"p\"}]}}]}"),
+		 "spec.volumes[0].projected.sources[1].secret: Invalid value: \"b\": conflicting "
+		 "duplicate paths"},
+		{VOLUME("\"downwardAPI\":{\"items\":[{\"path\":\"p\",\"fieldRef\":{\"fieldPath\":"
+			"\"metadata.labels['a']\"}}]}"),
+		 ""},
+		{VOLUME("\"downwardAPI\":{\"items\":[{\"path\":\"p\",\"fieldRef\":{\"fieldPath\":"
+			"\"spec.nodeName\"}}]}"),
+		 "spec.volumes[0].downwardAPI.items[0].fieldRef.fieldPath: Unsupported value: "
+		 "\"spec.nodeName\": supported values: \"metadata.annotations\", "
+		 "\"metadata.labels\", "
+		 "\"metadata.name\", \"metadata.namespace\", \"metadata.uid\""},
+		{VOLUME("\"downwardAPI\":{\"items\":[{\"path\":\"p\",\"resourceFieldRef\":{"
+			"\"resource\":"
+			"\"limits.cpu\"}}]}"),
+		 "spec.volumes[0].downwardAPI.items[0].resourceFieldRef.containerName: Required "
+		 "value"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
+		check_pod_rule(rules[i].spec, "\"image\":\"x\"", rules[i].problem);
+}
+
+/* Each a member of the one container, whose pod has a volume "v". */
+static void test_container_rules(void **state)
+{
+	static const struct {
+		const char *member, *problem;
+	} rules[] = {
+		{"\"restartPolicy\":\"Always\"", "spec.containers[0].restartPolicy: Forbidden: may "
+						 "not be set for non-init containers"},
+		{MOUNT("\"mountPropagation\":\"Bidirectional\""),
+		 "spec.containers[0].volumeMounts[0].mountPropagation: Forbidden: Bidirectional "
+		 "mount "
+		 "propagation is available only to privileged containers"},
+		{MOUNT("\"mountPropagation\":\"Bidirectional\"") ",\"securityContext\":{"
+								 "\"privileged\":true}",
+		 ""},
+		{MOUNT("\"recursiveReadOnly\":\"Enabled\""),
+		 "spec.containers[0].volumeMounts[0].recursiveReadOnly: Forbidden: may only be "
+		 "specified when readOnly is true"},
+		{MOUNT("\"recursiveReadOnly\":\"IfPossible\",\"readOnly\":true"), ""},
+		{"\"volumeDevices\":[{\"name\":\"v\",\"devicePath\":\"/d\"}]",
+		 "spec.containers[0].volumeDevices[0].name: Invalid value: \"v\": can only use "
+		 "volume "
+		 "source type of PersistentVolumeClaim or Ephemeral for block mode"},
+		{"\"resizePolicy\":[{\"resourceName\":\"cpu\",\"restartPolicy\":\"NotRequired\"},{"
+		 "\"resourceName\":\"cpu\",\"restartPolicy\":\"NotRequired\"}]",
+		 "spec.containers[0].resizePolicy: Duplicate value: \"cpu\""},
+		{"\"resources\":{\"limits\":{\"hugepages-2Mi\":\"2Mi\"},\"requests\":{\"hugepages-"
+		 "2Mi\":"
+		 "\"2Mi\"}}",
+		 "spec.containers[0].resources: Forbidden: HugePages require cpu or memory"},
+		{"\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":31}}}",
+		 "spec.containers[0].lifecycle.preStop.sleep.seconds: Invalid value: 31: must be "
+		 "non-negative and less than terminationGracePeriodSeconds (30)"},
+		{"\"securityContext\":{\"allowPrivilegeEscalation\":false,\"capabilities\":{"
+		 "\"add\":["
+		 "\"CAP_SYS_ADMIN\"]}}",
+		 "spec.containers[0].securityContext: Invalid value: "
+		 "{\"allowPrivilegeEscalation\":false,\"capabilities\":{\"add\":[\"CAP_SYS_ADMIN\"]"
+		 "}}: "
+		 "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` "
+		 "CAP_SYS_ADMIN"},
+		{"\"envFrom\":[{\"prefix\":\"a=b\",\"secretRef\":{\"name\":\"s\"}}]",
+		 "spec.containers[0].envFrom[0].prefix: Invalid value: \"a=b\": a valid "
+		 "environment "
+		 "variable name must consist only of printable ASCII characters other than '='"},
+		{"\"envFrom\":[{\"secretRef\":{}}]",
+		 "spec.containers[0].envFrom[0].secretRef.name: Required value"},
+		{"\"env\":[{\"name\":\"A\",\"valueFrom\":{\"resourceFieldRef\":{\"resource\":\"x\"}"
+		 "}}]",
+		 "spec.containers[0].env[0].valueFrom.resourceFieldRef.resource: Unsupported "
+		 "value: "
+		 "\"x\": supported values: " RESOURCES},
+		{"\"env\":[{\"name\":\"A\",\"valueFrom\":{\"resourceFieldRef\":{\"resource\":"
+		 "\"limits.cpu\",\"divisor\":\"2\"}}}]",
+		 "spec.containers[0].env[0].valueFrom.resourceFieldRef.divisor: Invalid value: "
+		 "\"2\": "
+		 "only divisor's values 1m and 1 are supported with the cpu resource"},
+		{"\"env\":[{\"name\":\"A\",\"valueFrom\":{\"resourceFieldRef\":{\"resource\":"
+		 "\"limits.memory\",\"divisor\":\"1Mi\"}}}]",
+		 ""},
+		{"\"env\":[{\"name\":\"A\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"s\",\"key\":"
+		 "\"a "
+		 "b\"}}}]",
+		 "spec.containers[0].env[0].valueFrom.secretKeyRef.key: Invalid value: \"a b\": a "
+		 "valid config key *"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+		char container[1024];
+
+		snprintf(container, sizeof(container), "\"image\":\"x\",%s", rules[i].member);
+		check_pod_rule(VOLUME("\"emptyDir\":{}"), container, rules[i].problem);
+	}
+}
+
+static void test_one_way_to_write(void **state)
+{
+	(void)state;
+	check("networking.k8s.io", "v1", "servicecidrs",
+	      "{" NAMED ",\"spec\":{\"cidrs\":[\"10.0.3.0/23\",\"fd00:0::/64\"]}}", NULL, "",
+	      "ServiceCIDR.networking.k8s.io \"x\" is invalid: [spec.cidrs[0]: Invalid value: "
+	      "\"10.0.3.0/23\": must be in canonical form (\"10.0.2.0/23\"), spec.cidrs[1]: "
+	      "Invalid "
+	      "value: \"fd00:0::/64\": must be in canonical form (\"fd00::/64\")]");
+	check("networking.k8s.io", "v1", "servicecidrs",
+	      "{" NAMED ",\"spec\":{\"cidrs\":[\"10.0.2.0/23\",\"fd00::/64\"]}}", NULL, "", NULL);
+	core("limitranges", "{" META ",\"spec\":{\"limits\":[{\"type\":\"Foo\"}]}}",
+	     "LimitRange \"x\" is invalid: spec.limits[0].type: Invalid value: \"Foo\": must be a "
+	     "standard limit type or fully qualified");
+	core("limitranges", "{" META ",\"spec\":{\"limits\":[{\"type\":\"example.com/Foo\"}]}}",
+	     NULL);
+}
+
+static void test_owner_that_cannot_be(void **state)
+{
+	(void)state;
+	core("configmaps",
+	     "{\"metadata\":{\"name\":\"x\",\"namespace\":\"n\",\"ownerReferences\":[{"
+	     "\"apiVersion\":\"v1\",\"kind\":\"Event\",\"name\":\"e\",\"uid\":\"u\"}]}}",
+	     "ConfigMap \"x\" is invalid: metadata.ownerReferences: Invalid value: "
+	     "{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"name\":\"e\",\"uid\":\"u\"}: /v1, "
+	     "Kind=Event is disallowed from being an owner");
+}
+
 static void test_problems_are_bounded(void **state)
 {
 	cox_autobuf json = COX_BUF_INIT;
@@ -640,6 +889,10 @@ int main(void)
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_networking),
 		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_pod_rules),
+		cmocka_unit_test(test_container_rules),
+		cmocka_unit_test(test_owner_that_cannot_be),
+		cmocka_unit_test(test_one_way_to_write),
 		cmocka_unit_test(test_problems_are_bounded),
 		cmocka_unit_test(test_names),
 	};

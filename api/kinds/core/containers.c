@@ -76,28 +76,6 @@ static void validate_ports(struct validation *v, const struct field_path *at,
 	cox_map_free(&names);
 }
 
-/* A field of the pod that a container may see in its environment. */
-static bool is_env_field(const char *path)
-{
-	static const char *const fields[] = {"metadata.name",
-					     "metadata.namespace",
-					     "metadata.uid",
-					     "spec.nodeName",
-					     "spec.serviceAccountName",
-					     "status.hostIP",
-					     "status.hostIPs",
-					     "status.podIP",
-					     "status.podIPs"};
-
-	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
-		if (strcmp(fields[i], path) == 0)
-			return true;
-	}
-	return (cox_starts_with(path, "metadata.labels['") ||
-		cox_starts_with(path, "metadata.annotations['")) &&
-	       cox_ends_with(path, "']");
-}
-
 static void validate_env(struct validation *v, const struct field_path *at, const struct value *env)
 {
 	for
@@ -105,7 +83,6 @@ static void validate_env(struct validation *v, const struct field_path *at, cons
 		{
 			const struct value *from = value_get(value_at(env, i), "valueFrom");
 			const struct field_path *here = FIELD(FIELD_INDEX(at, i), "valueFrom");
-			const struct value *field = value_path(from, "fieldRef.fieldPath");
 			size_t sources = count_set(from, NULL);
 
 			if (!from)
@@ -123,11 +100,11 @@ static void validate_env(struct validation *v, const struct field_path *at, cons
 				field_invalid_text(
 					v, here, "",
 					"may not have more than one field specified at a time");
-			if (!is_unset(field) && !is_env_field(value_text(field)))
-				field_invalid(
-					v, FIELD(FIELD(here, "fieldRef"), "fieldPath"), field,
-					"error converting fieldPath: field label not supported: %s",
-					value_text(field));
+			validate_env_refs(v, here, from);
+			validate_text(v, FIELD(FIELD(here, "secretKeyRef"), "key"),
+				      value_path(from, "secretKeyRef.key"), names_config_key);
+			validate_text(v, FIELD(FIELD(here, "configMapKeyRef"), "key"),
+				      value_path(from, "configMapKeyRef.key"), names_config_key);
 		}
 }
 
@@ -137,9 +114,24 @@ static void validate_env_from(struct validation *v, const struct field_path *at,
 	for
 		each_entry(list, i)
 		{
+			static const char *const refs[] = {"configMapRef", "secretRef"};
 			const struct value *entry = value_at(list, i);
-			size_t sources = (value_get(entry, "configMapRef") != NULL) +
-					 (value_get(entry, "secretRef") != NULL);
+			const struct value *prefix = value_get(entry, "prefix");
+			size_t sources = 0;
+
+			if (!is_unset(prefix))
+				validate_text(v, FIELD(FIELD_INDEX(at, i), "prefix"), prefix,
+					      names_env);
+			for (size_t r = 0; r < 2; r++) {
+				const struct value *ref = value_get(entry, refs[r]);
+
+				sources += ref != NULL;
+				if (ref && is_unset(value_get(ref, "name")))
+					field_required(
+						v,
+						FIELD(FIELD(FIELD_INDEX(at, i), refs[r]), "name"),
+						"");
+			}
 
 			if (sources == 0)
 				field_invalid_text(
@@ -152,21 +144,45 @@ static void validate_env_from(struct validation *v, const struct field_path *at,
 		}
 }
 
-static bool has_volume(const struct value *volumes, const struct value *name)
+static const struct value *find_volume(const struct value *volumes, const struct value *name)
 {
 	for
 		each_entry(volumes, i)
 		{
 			if (value_string_is(value_get(value_at(volumes, i), "name"),
 					    value_text(name)))
-				return true;
+				return value_at(volumes, i);
 		}
-	return false;
+	return NULL;
+}
+
+/* What a mount says of those that come below it later. */
+static void validate_mount_modes(struct validation *v, const struct field_path *at,
+				 const struct value *mount, const struct value *security)
+{
+	const struct value *recursive = value_get(mount, "recursiveReadOnly");
+
+	if (text_is(mount, "mountPropagation", "Bidirectional") &&
+	    !value_get_bool(security, "privileged"))
+		field_forbidden(v, FIELD(at, "mountPropagation"),
+				"Bidirectional mount propagation is available only to privileged "
+				"containers");
+	if (is_unset(recursive) || value_string_is(recursive, "Disabled"))
+		return;
+	if (!value_get_bool(mount, "readOnly"))
+		field_forbidden(v, FIELD(at, "recursiveReadOnly"),
+				"may only be specified when readOnly is true");
+	if (!is_unset(value_get(mount, "mountPropagation")) &&
+	    !text_is(mount, "mountPropagation", "None"))
+		field_forbidden(v, FIELD(at, "recursiveReadOnly"),
+				"may only be specified when mountPropagation is None or not "
+				"specified");
 }
 
 static void validate_mounts(struct validation *v, const struct field_path *at,
-			    const struct value *mounts, const struct value *volumes)
+			    const struct value *container, const struct value *volumes)
 {
+	const struct value *mounts = value_get(container, "volumeMounts");
 	struct cox_map places = COX_MAP_INIT;
 
 	for
@@ -177,8 +193,10 @@ static void validate_mounts(struct validation *v, const struct field_path *at,
 			const struct value *place = value_get(mount, "mountPath");
 			const struct field_path *here = FIELD_INDEX(at, i);
 
-			if (!is_unset(name) && !has_volume(volumes, name))
+			if (!is_unset(name) && !find_volume(volumes, name))
 				field_not_found(v, FIELD(here, "name"), name);
+			validate_mount_modes(v, here, mount,
+					     value_get(container, "securityContext"));
 			if (!is_unset(place) &&
 			    cox_map_put(&places, place->text, place->count, &places))
 				field_invalid(v, FIELD(here, "mountPath"), place, "must be unique");
@@ -201,21 +219,82 @@ static void validate_devices(struct validation *v, const struct field_path *at,
 		each_entry(devices, i)
 		{
 			const struct value *name = value_get(value_at(devices, i), "name");
+			const struct value *volume = find_volume(volumes, name);
+			const struct field_path *here = FIELD(FIELD_INDEX(at, i), "name");
 
-			if (!is_unset(name) && !has_volume(volumes, name))
-				field_not_found(v, FIELD(FIELD_INDEX(at, i), "name"), name);
+			if (is_unset(name))
+				continue;
+			if (!volume)
+				field_not_found(v, here, name);
+			else if (!value_get(volume, "persistentVolumeClaim") &&
+				 !value_get(volume, "ephemeral"))
+				field_invalid(v, here, name,
+					      "can only use volume source type of "
+					      "PersistentVolumeClaim or Ephemeral for block mode");
 		}
 }
 
 static void validate_lifecycle(struct validation *v, const struct field_path *at,
-			       const struct value *lifecycle)
+			       const struct value *lifecycle, const struct value *spec)
 {
 	static const char *const names[] = {"postStart", "preStop"};
+	int64_t grace = value_get_int(spec, "terminationGracePeriodSeconds", 30);
 
 	for (size_t i = 0; i < 2; i++) {
-		if (value_get(lifecycle, names[i]))
-			validate_handler(v, FIELD(at, names[i]), value_get(lifecycle, names[i]));
+		const struct value *handler = value_get(lifecycle, names[i]);
+		const struct value *sleep = value_get(handler, "sleep");
+		int64_t seconds = value_get_int(sleep, "seconds", 0);
+		const struct field_path *here = FIELD(at, names[i]);
+
+		if (handler)
+			validate_handler(v, here, handler);
+		if (sleep && (seconds < 0 || seconds > grace))
+			field_invalid(v, FIELD(FIELD(here, "sleep"), "seconds"),
+				      value_get(sleep, "seconds"),
+				      "must be non-negative and less than "
+				      "terminationGracePeriodSeconds (%lld)",
+				      (long long)grace);
 	}
+}
+
+static void validate_resize_policies(struct validation *v, const struct field_path *at,
+				     const struct value *policies)
+{
+	struct cox_map seen = COX_MAP_INIT;
+
+	for
+		each_entry(policies, i)
+		{
+			const struct value *name = value_get(value_at(policies, i), "resourceName");
+
+			if (!is_unset(name) && cox_map_put(&seen, name->text, name->count, &seen))
+				field_duplicate(v, at, name);
+		}
+	cox_map_free(&seen);
+}
+
+/* Huge pages alone would leave nothing that a container can run in. */
+static void validate_huge_pages(struct validation *v, const struct field_path *at,
+				const struct value *resources)
+{
+	static const char *const lists[] = {"limits", "requests"};
+	bool huge = false, other = false;
+
+	for (size_t l = 0; l < 2; l++) {
+		const struct value *amounts = value_get(resources, lists[l]);
+
+		for
+			each_member(amounts, i)
+			{
+				const char *name = amounts->object.members[i].key;
+
+				huge = huge || cox_starts_with(name, "hugepages-");
+				other = other || strcmp(name, "cpu") == 0 ||
+					strcmp(name, "memory") == 0;
+			}
+	}
+	if (huge && !other)
+		field_forbidden(v, at, "HugePages require cpu or memory");
 }
 
 static void validate_container(struct validation *v, const struct field_path *at,
@@ -223,8 +302,6 @@ static void validate_container(struct validation *v, const struct field_path *at
 {
 	static const char *const probes[] = {"livenessProbe", "readinessProbe", "startupProbe"};
 	const struct value *image = value_get(container, "image");
-	const struct value *security = value_get(container, "securityContext");
-	const struct value *escalation = value_get(security, "allowPrivilegeEscalation");
 	const struct value *volumes = value_get(spec, "volumes");
 
 	if (!is_unset(image) &&
@@ -235,19 +312,40 @@ static void validate_container(struct validation *v, const struct field_path *at
 		       value_get_bool(spec, "hostNetwork"));
 	validate_env(v, FIELD(at, "env"), value_get(container, "env"));
 	validate_env_from(v, FIELD(at, "envFrom"), value_get(container, "envFrom"));
-	validate_mounts(v, FIELD(at, "volumeMounts"), value_get(container, "volumeMounts"),
-			volumes);
+	validate_mounts(v, FIELD(at, "volumeMounts"), container, volumes);
 	validate_devices(v, FIELD(at, "volumeDevices"), value_get(container, "volumeDevices"),
 			 volumes);
 	for (size_t i = 0; i < sizeof(probes) / sizeof(*probes); i++)
 		validate_probe(v, at, container, probes[i]);
-	validate_lifecycle(v, FIELD(at, "lifecycle"), value_get(container, "lifecycle"));
+	validate_lifecycle(v, FIELD(at, "lifecycle"), value_get(container, "lifecycle"), spec);
 	validate_resources(v, FIELD(at, "resources"), value_get(container, "resources"));
-	if (value_is(escalation, VALUE_BOOL) && !escalation->boolean &&
-	    value_get_bool(security, "privileged"))
-		field_invalid(v, FIELD(at, "securityContext"), security,
-			      "cannot set `allowPrivilegeEscalation` to false and `privileged` to "
-			      "true");
+	validate_huge_pages(v, FIELD(at, "resources"), value_get(container, "resources"));
+	validate_resize_policies(v, FIELD(at, "resizePolicy"),
+				 value_get(container, "resizePolicy"));
+	validate_container_security(v, FIELD(at, "securityContext"),
+				    value_get(container, "securityContext"));
+}
+
+/*
+ * Of containers only init containers have a restart policy of their own, and
+ * only the one that makes them run beside the others.
+ */
+static void validate_restart(struct validation *v, const struct field_path *at,
+			     const struct value *container, bool init)
+{
+	static const char *const always[] = {"Always", NULL};
+	const struct value *policy = value_get(container, "restartPolicy");
+
+	if (!is_unset(value_get(container, "restartPolicyRules")))
+		field_forbidden(v, FIELD(at, "restartPolicyRules"),
+				"the policy of the pod decides about restarts");
+	if (is_unset(policy))
+		return;
+	if (!init)
+		field_forbidden(v, FIELD(at, "restartPolicy"),
+				"may not be set for non-init containers");
+	else if (!value_string_is(policy, "Always"))
+		field_not_supported(v, FIELD(at, "restartPolicy"), policy, always);
 }
 
 /* What an init container that ends by itself cannot have. */
@@ -340,6 +438,8 @@ void validate_containers(struct validation *v, const struct field_path *at,
 			{
 				validate_container(v, FIELD_INDEX(here, i), value_at(list, i),
 						   spec);
+				validate_restart(v, FIELD_INDEX(here, i), value_at(list, i),
+						 l == 1);
 				if (l == 1)
 					validate_init_container(v, FIELD_INDEX(here, i),
 								value_at(list, i));

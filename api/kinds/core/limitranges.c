@@ -97,6 +97,22 @@ static void validate_item(struct validation *v, const struct field_path *at,
 		}
 }
 
+static void validate_type(struct validation *v, const struct field_path *at,
+			  const struct value *type)
+{
+	static const char *const standard[] = {"Pod", "Container", "PersistentVolumeClaim"};
+
+	if (is_unset(type))
+		return;
+	validate_text(v, at, type, names_qualified);
+	for (size_t i = 0; i < sizeof(standard) / sizeof(*standard); i++) {
+		if (value_string_is(type, standard[i]))
+			return;
+	}
+	if (!strchr(value_text(type), '/'))
+		field_invalid(v, at, type, "must be a standard limit type or fully qualified");
+}
+
 static void validate_limit_range(struct validation *v, const struct value *range)
 {
 	const struct value *limits = value_path(range, "spec.limits");
@@ -110,6 +126,7 @@ static void validate_limit_range(struct validation *v, const struct value *range
 			const struct value *type = value_get(item, "type");
 			const struct field_path *at = FIELD_INDEX(list, i);
 
+			validate_type(v, FIELD(at, "type"), type);
 			if (!is_unset(type) && cox_map_put(&types, type->text, type->count, &types))
 				field_duplicate(v, FIELD(at, "type"), type);
 			validate_item(v, at, item);

@@ -2,6 +2,8 @@
 /* Where a pod may run: affinity, tolerations, spreading. */
 #include "machinery/kinds.h"
 
+#include <coxswain/kit/map.h>
+
 static void validate_weight(struct validation *v, const struct field_path *at,
 			    const struct value *term)
 {
@@ -97,6 +99,44 @@ void validate_tolerations(struct validation *v, const struct field_path *at,
 			validate_toleration(v, FIELD_INDEX(at, i), value_at(tolerations, i));
 }
 
+static void validate_spread(struct validation *v, const struct field_path *at,
+			    const struct value *spread)
+{
+	const struct value zero = {.kind = VALUE_INT};
+	struct cox_map seen = COX_MAP_INIT;
+
+	for
+		each_entry(spread, i)
+		{
+			const struct value *constraint = value_at(spread, i);
+			const struct field_path *entry = FIELD_INDEX(at, i);
+			const struct value *skew = value_get(constraint, "maxSkew");
+			const struct value *domains = value_get(constraint, "minDomains");
+			const char *unsatisfiable = value_get_text(constraint, "whenUnsatisfiable");
+			const char *pair = arena_printf(v->arena, "{%s, %s}",
+							value_get_text(constraint, "topologyKey"),
+							unsatisfiable);
+
+			if (value_get_int(constraint, "maxSkew", 0) < 1)
+				field_invalid(v, FIELD(entry, "maxSkew"), skew ? skew : &zero,
+					      "must be greater than zero");
+			if (domains && value_get_int(constraint, "minDomains", 0) < 1)
+				field_invalid(v, FIELD(entry, "minDomains"), domains,
+					      "must be greater than zero");
+			if (domains && strcmp(unsatisfiable, "DoNotSchedule") != 0)
+				field_invalid(v, FIELD(entry, "minDomains"), domains,
+					      "can only use minDomains if "
+					      "whenUnsatisfiable=DoNotSchedule, not %s",
+					      unsatisfiable);
+			if (cox_map_put(&seen, pair, strlen(pair), &seen))
+				field_duplicate(v, FIELD(entry, "{topologyKey, whenUnsatisfiable}"),
+						value_string(v->arena, pair));
+			validate_label_selector(v, FIELD(entry, "labelSelector"),
+						value_get(constraint, "labelSelector"));
+		}
+	cox_map_free(&seen);
+}
+
 void validate_placement(struct validation *v, const struct field_path *at, const struct value *spec)
 {
 	const struct value *affinity = value_get(spec, "affinity");
@@ -108,18 +148,5 @@ void validate_placement(struct validation *v, const struct field_path *at, const
 	validate_pod_affinity(v, FIELD(here, "podAntiAffinity"),
 			      value_get(affinity, "podAntiAffinity"));
 	validate_tolerations(v, FIELD(at, "tolerations"), value_get(spec, "tolerations"));
-	for
-		each_entry(spread, i)
-		{
-			const struct value *constraint = value_at(spread, i);
-			const struct field_path *entry =
-				FIELD_INDEX(FIELD(at, "topologySpreadConstraints"), i);
-
-			if (value_get_int(constraint, "maxSkew", 0) < 1)
-				field_invalid(v, FIELD(entry, "maxSkew"),
-					      value_get(constraint, "maxSkew"),
-					      "must be greater than zero");
-			validate_label_selector(v, FIELD(entry, "labelSelector"),
-						value_get(constraint, "labelSelector"));
-		}
+	validate_spread(v, FIELD(at, "topologySpreadConstraints"), spread);
 }

@@ -2,11 +2,47 @@
 /* Pods, and pod templates in what else holds them. */
 #include "machinery/kinds.h"
 
+enum { NAMESERVERS_MAX = 3, SEARCHES_MAX = 32, SEARCH_BYTES_MAX = 2048 };
+
+/* Domains to search: with a dot behind if one likes, "_" in them, or the root alone. */
+static void validate_searches(struct validation *v, const struct field_path *at,
+			      const struct value *searches)
+{
+	size_t bytes = 0;
+
+	for
+		each_entry(searches, i)
+		{
+			const struct value *one = value_at(searches, i);
+			char *name = arena_strdup(v->arena, value_text(one));
+			size_t size = strlen(name);
+
+			bytes += size + 1;
+			if (size > 0 && name[size - 1] == '.')
+				name[--size] = '\0';
+			for (size_t c = 0; c < size; c++)
+				if (name[c] == '_')
+					name[c] = 'x';
+			if (size > 0 || !value_string_is(one, "."))
+				validate_text(v, FIELD_INDEX(at, i), value_string(v->arena, name),
+					      names_dns_subdomain);
+		}
+	if (searches && searches->count > SEARCHES_MAX)
+		field_invalid(v, at, searches, "must not have more than %d search paths",
+			      SEARCHES_MAX);
+	if (bytes > SEARCH_BYTES_MAX + 1)
+		field_invalid(v, at, searches,
+			      "must not have more than %d characters (including spaces) in the "
+			      "search list",
+			      SEARCH_BYTES_MAX);
+}
+
 static void validate_dns(struct validation *v, const struct field_path *at,
 			 const struct value *spec)
 {
 	const struct value *config = value_get(spec, "dnsConfig");
 	const struct value *servers = value_get(config, "nameservers");
+	const struct value *options = value_get(config, "options");
 	const struct field_path *here = FIELD(at, "dnsConfig");
 
 	if (text_is(spec, "dnsPolicy", "None") && is_unset(servers))
@@ -15,6 +51,44 @@ static void validate_dns(struct validation *v, const struct field_path *at,
 					"is None"
 				      : "must provide `dnsConfig` when `dnsPolicy` is None");
 	validate_addresses(v, FIELD(here, "nameservers"), servers);
+	if (servers && servers->count > NAMESERVERS_MAX)
+		field_invalid(v, FIELD(here, "nameservers"), servers,
+			      "must not have more than %d nameservers", NAMESERVERS_MAX);
+	validate_searches(v, FIELD(here, "searches"), value_get(config, "searches"));
+	for
+		each_entry(options, i)
+		{
+			if (is_unset(value_get(value_at(options, i), "name")))
+				field_required(v, FIELD_INDEX(FIELD(here, "options"), i),
+					       "must not be empty");
+		}
+}
+
+static void validate_host_aliases(struct validation *v, const struct field_path *at,
+				  const struct value *aliases)
+{
+	for
+		each_entry(aliases, i)
+		{
+			const struct value *names = value_get(value_at(aliases, i), "hostnames");
+
+		for
+			each_entry(names, k)
+				validate_text(v, FIELD(FIELD_INDEX(at, i), "hostnames"),
+					      value_at(names, k), names_dns_subdomain);
+		}
+}
+
+static void validate_overhead(struct validation *v, const struct field_path *at,
+			      const struct value *overhead)
+{
+	for
+		each_member(overhead, i)
+		{
+			const struct value_member *member = &overhead->object.members[i];
+
+			validate_not_negative(v, FIELD_KEY(at, member->key), member->value);
+		}
 }
 
 static void validate_host_namespaces(struct validation *v, const struct field_path *at,
@@ -35,6 +109,12 @@ void validate_pod_spec(struct validation *v, const struct field_path *at, const 
 	validate_host_namespaces(v, at, spec);
 	validate_placement(v, at, spec);
 	validate_resources(v, FIELD(at, "resources"), value_get(spec, "resources"));
+	validate_host_aliases(v, FIELD(at, "hostAliases"), value_get(spec, "hostAliases"));
+	validate_overhead(v, FIELD(at, "overhead"), value_get(spec, "overhead"));
+	validate_pod_security(v, FIELD(at, "securityContext"), value_get(spec, "securityContext"));
+	if (!is_unset(value_get(spec, "schedulingGates")) && !is_unset(value_get(spec, "nodeName")))
+		field_forbidden(v, FIELD(at, "nodeName"),
+				"cannot be set until all schedulingGates have been cleared");
 }
 
 void validate_pod_template(struct validation *v, const struct field_path *at,
@@ -48,7 +128,11 @@ void validate_pod_template(struct validation *v, const struct field_path *at,
 
 static void validate_pod(struct validation *v, const struct value *pod)
 {
-	validate_pod_spec(v, FIELD(NULL, "spec"), value_get(pod, "spec"));
+	const struct field_path *at = FIELD(NULL, "spec");
+
+	validate_pod_spec(v, at, value_get(pod, "spec"));
+	if (v->creating && !is_unset(value_path(pod, "spec.ephemeralContainers")))
+		field_forbidden(v, FIELD(at, "ephemeralContainers"), "cannot be set on create");
 }
 
 static bool list_has(const struct value *list, const struct value *wanted)

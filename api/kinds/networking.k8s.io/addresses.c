@@ -3,6 +3,7 @@
 #include "machinery/kinds.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 
 /* A name must be the address as it is always written, or one could take it twice. */
 static void validate_ip_address(struct validation *v, const struct value *object)
@@ -26,6 +27,44 @@ static bool is_six(const struct value *range)
 	return strchr(value_text(range), ':') != NULL;
 }
 
+/* Clears the bits behind a prefix. */
+static void mask(unsigned char *bytes, size_t size, unsigned prefix)
+{
+	for (size_t i = 0; i < size; i++) {
+		unsigned kept = prefix >= 8 * (i + 1) ? 8
+				: prefix > 8 * i      ? prefix - 8 * (unsigned)i
+						      : 0;
+
+		bytes[i] &= (unsigned char)(0xff00u >> kept);
+	}
+}
+
+/* A network is written in one way: no bits behind the prefix, no odd zeros. */
+static void validate_range(struct validation *v, const struct field_path *at,
+			   const struct value *range)
+{
+	struct names_problems problems = {.count = 0};
+	char text[INET6_ADDRSTRLEN + 4], canonical[INET6_ADDRSTRLEN];
+	int family = is_six(range) ? AF_INET6 : AF_INET;
+	unsigned char bytes[16];
+	const char *slash = strchr(value_text(range), '/');
+	const char *whole;
+
+	validate_text(v, at, range, names_cidr);
+	names_cidr(value_text(range), range->count, &problems);
+	if (problems.count || !slash || range->count >= sizeof(text))
+		return;
+	memcpy(text, range->text, range->count + 1);
+	text[slash - value_text(range)] = '\0';
+	if (inet_pton(family, text, bytes) != 1)
+		return;
+	mask(bytes, family == AF_INET6 ? 16 : 4, (unsigned)strtoul(slash + 1, NULL, 10));
+	whole = arena_printf(v->arena, "%s%s",
+			     inet_ntop(family, bytes, canonical, sizeof(canonical)), slash);
+	if (!value_string_is(range, whole))
+		field_invalid(v, at, range, "must be in canonical form (\"%s\")", whole);
+}
+
 static void validate_ranges(struct validation *v, const struct value *object)
 {
 	const struct field_path *at = FIELD(FIELD(NULL, "spec"), "cidrs");
@@ -44,8 +83,7 @@ static void validate_ranges(struct validation *v, const struct value *object)
 			      "may specify no more than one IP for each IP family, i.e [IPv4, "
 			      "IPv6] or [IPv6, IPv4]");
 	for
-		each_entry(ranges, i)
-			validate_text(v, FIELD_INDEX(at, i), value_at(ranges, i), names_cidr);
+		each_entry(ranges, i) validate_range(v, FIELD_INDEX(at, i), value_at(ranges, i));
 }
 
 static void validate_ranges_update(struct validation *v, const struct value *object,
