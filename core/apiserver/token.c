@@ -33,12 +33,12 @@ static struct value *read_object(struct api_call *call, const struct api_resourc
 	return json_parse(call->arena, json.data, json.size, NULL, err);
 }
 
-static int invalid(struct cox_error *err, const char *field, const char *text)
+static int invalid(struct cox_error *err, const char *reason, const char *field, const char *text)
 {
 	error_set(err, COX_REASON_INVALID,
 		  "TokenRequest.authentication.k8s.io \"\" is invalid: %s: %s", field, text);
 	error_set_details(err, "authentication.k8s.io", "TokenRequest", NULL);
-	error_add_cause(err, "FieldValueInvalid", field, "%s", text);
+	error_add_cause(err, reason, field, "%s", text);
 	return -1;
 }
 
@@ -95,8 +95,11 @@ static int add_bound_object(struct api_call *call, const struct value *reference
 		value_set_text(arena, claim, "uid", uid);
 		return 0;
 	}
-	return invalid(err, "spec.boundObjectRef.kind",
-		       "Unsupported value: supported values: \"Node\", \"Pod\", \"Secret\"");
+	return invalid(err, "FieldValueNotSupported", "spec.boundObjectRef.kind",
+		       arena_printf(call->arena,
+				    "Unsupported value: \"%s\": supported values: \"Node\", "
+				    "\"Pod\", \"Secret\"",
+				    kind));
 }
 
 static struct value *audiences_of(struct api_call *call, const struct value *spec)
@@ -182,10 +185,12 @@ static void issue(struct api_call *call)
 	spec = value_make_object(call->arena, request, "spec");
 	seconds = value_get_int(spec, "expirationSeconds", SECONDS_DEFAULT);
 	if (seconds < SECONDS_LEAST || seconds > seconds_most) {
-		invalid(&err, "spec.expirationSeconds",
-			seconds < SECONDS_LEAST
-				? "may not specify a duration less than 10 minutes"
-				: "may not specify a duration larger than 2^32 seconds");
+		invalid(&err, "FieldValueInvalid", "spec.expirationSeconds",
+			arena_printf(call->arena,
+				     "Invalid value: %" PRId64 ": may not specify a duration %s",
+				     seconds,
+				     seconds < SECONDS_LEAST ? "less than 10 minutes"
+							     : "larger than 2^32 seconds"));
 		goto fail;
 	}
 	claims = make_claims(call, account, spec, seconds, &err);

@@ -13,6 +13,7 @@ static const struct kind_rules *const all_rules[] = {
 	&rules_ipaddresses,
 	&rules_leases,
 	&rules_limitranges,
+	&rules_namespaces,
 	&rules_nodes,
 	&rules_persistentvolumeclaims,
 	&rules_persistentvolumes,
@@ -174,7 +175,7 @@ void validate_resources(struct validation *v, const struct field_path *at,
 			const struct value_member *member = &requests->object.members[i];
 			const struct value *limit = value_get(limits, member->key);
 			struct cox_quantity wanted = quantity_of(member->value),
-					most = quantity_of(limit);
+					    most = quantity_of(limit);
 			bool shared = strcmp(member->key, "cpu") == 0 ||
 				      strcmp(member->key, "memory") == 0 ||
 				      strcmp(member->key, "ephemeral-storage") == 0;

@@ -77,8 +77,8 @@ void validate_tolerations(struct validation *v, const struct field_path *at,
 
 extern const struct kind_rules rules_configmaps, rules_core_events, rules_endpoints,
 	rules_endpointslices, rules_events, rules_ipaddresses, rules_leases, rules_limitranges,
-	rules_nodes, rules_persistentvolumeclaims, rules_persistentvolumes, rules_pods,
-	rules_podtemplates, rules_replicationcontrollers, rules_resourcequotas, rules_secrets,
-	rules_servicecidrs, rules_services;
+	rules_namespaces, rules_nodes, rules_persistentvolumeclaims, rules_persistentvolumes,
+	rules_pods, rules_podtemplates, rules_replicationcontrollers, rules_resourcequotas,
+	rules_secrets, rules_servicecidrs, rules_services;
 
 #endif

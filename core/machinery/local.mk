@@ -47,6 +47,7 @@ core_libcoxcore_la_SOURCES += \
 	api/kinds/core/events.c \
 	api/kinds/core/fieldrefs.c \
 	api/kinds/core/limitranges.c \
+	api/kinds/core/namespaces.c \
 	api/kinds/core/nodes.c \
 	api/kinds/core/persistentvolumes.c \
 	api/kinds/core/placement.c \

@@ -277,6 +277,44 @@ static void service_account_alias(struct arena *arena, struct value *spec)
 		value_remove(spec, "serviceAccount");
 }
 
+/*
+ * A member of the time when there was one of a thing, kept equal to the first
+ * of the list that came later. If both are given and differ, whoever wrote
+ * them knows the old one only.
+ */
+static void alias_first(struct arena *arena, struct value *object, const char *single,
+			const char *list, const char *key)
+{
+	struct value *first = value_at(value_get(object, list), 0);
+	const char *now = key ? value_get_text(first, key) : value_text(first);
+
+	if (has_text(object, single) && strcmp(now, value_get_text(object, single)) != 0) {
+		struct value *entry = value_string(arena, value_get_text(object, single));
+		struct value *entries = value_array(arena);
+
+		if (key) {
+			struct value *holder = value_object(arena);
+
+			value_set(arena, holder, key, entry);
+			entry = holder;
+		}
+		value_push(arena, entries, entry);
+		value_set(arena, object, list, entries);
+	} else if (first) {
+		value_set_text(arena, object, single, now);
+	}
+}
+
+static void pod_cidr_alias(struct arena *arena, struct value *spec)
+{
+	alias_first(arena, spec, "podCIDR", "podCIDRs", NULL);
+}
+
+static void pod_ip_alias(struct arena *arena, struct value *status)
+{
+	alias_first(arena, status, "podIP", "podIPs", "ip");
+}
+
 static void selector_from_template(struct arena *arena, struct value *object)
 {
 	const struct value *labels = value_path(object, "spec.template.metadata.labels");
@@ -454,6 +492,8 @@ default_rule default_rule_named(const char *name)
 		{"labelsFromTemplate", labels_from_template},
 		{"limitRangeItem", limit_range_item},
 		{"namespaceLabel", namespace_label},
+		{"podCIDRAlias", pod_cidr_alias},
+		{"podIPAlias", pod_ip_alias},
 		{"podRequests", pod_requests},
 		{"pullPolicy", pull_policy},
 		{"selectorFromTemplate", selector_from_template},

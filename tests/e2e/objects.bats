@@ -436,6 +436,32 @@ invalid() {
 	same "Running nginx" "$(query '"\(.status.phase) \(.spec.containers[0].image)"')"
 }
 
+@test "a pod has its first address under the old name and in the list" {
+	local merge='Content-Type: application/merge-patch+json'
+	api POST $pods -d "$(pod addressed)"
+	api PATCH $pods/addressed/status -H "$merge" -d '{"status":{"podIP":"10.1.2.3"}}'
+	expect 200
+	same '10.1.2.3 [{"ip":"10.1.2.3"}]' "$(query '.status | "\(.podIP) \(.podIPs | tojson)"')"
+	api PATCH $pods/addressed/status -H "$merge" -d '{"status":{"podIP":null,"podIPs":[{"ip":"10.1.2.4"},{"ip":"fd00::4"}]}}'
+	expect 200
+	same '10.1.2.4 2' "$(query '.status | "\(.podIP) \(.podIPs | length)"')"
+	api GET "$pods?fieldSelector=status.podIP%3D10.1.2.4"
+	same addressed "$(query '[.items[].metadata.name] | join(" ")')"
+}
+
+@test "a token is asked for with a time that it can have, and for an object that is there" {
+	local token=/api/v1/namespaces/default/serviceaccounts/default/token
+	api POST /api/v1/namespaces/default/serviceaccounts -d '{"metadata":{"name":"default"}}'
+	api POST $token -d '{"spec":{"expirationSeconds":5}}'
+	invalid 'TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: 5: may not specify a duration less than 10 minutes' \
+		FieldValueInvalid spec.expirationSeconds
+	api POST $token -d '{"spec":{"boundObjectRef":{"kind":"Service","name":"kubernetes"}}}'
+	invalid 'TokenRequest.authentication.k8s.io "" is invalid: spec.boundObjectRef.kind: Unsupported value: "Service": supported values: "Node", "Pod", "Secret"' \
+		FieldValueNotSupported spec.boundObjectRef.kind
+	api POST $token -d '{"spec":{"boundObjectRef":{"kind":"Pod","name":"none"}}}'
+	expect 404 NotFound
+}
+
 @test "an event in its newer form is made, checked in its own words, and one with the older form" {
 	local events=/apis/events.k8s.io/v1/namespaces/other/events
 	local event='{"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"new"},"regarding":{"kind":"Pod","name":"p","namespace":"other"},"reason":"Started","action":"Start","type":"Normal","note":"well","reportingController":"example.com/x","reportingInstance":"n","eventTime":"2024-01-02T03:04:05.000001Z"}'

@@ -797,6 +797,53 @@ static void test_one_way_to_write(void **state)
 	     NULL);
 }
 
+static void test_namespace_finalizers(void **state)
+{
+	(void)state;
+	check("", "v1", "namespaces",
+	      "{" NAMED ",\"spec\":{\"finalizers\":[\"foo\",\"kubernetes\",\"a.b/c\"]}}", NULL, "",
+	      "Namespace \"x\" is invalid: spec.finalizers[0]: Invalid value: \"foo\": name is "
+	      "neither a standard finalizer name nor is it fully qualified");
+}
+
+/* A member of old and the list that replaced it say the same. */
+static void test_first_of_the_list(void **state)
+{
+	(void)state;
+	check("", "v1", "nodes", "{" NAMED ",\"spec\":{\"podCIDR\":\"x\"}}", NULL, "",
+	      "Node \"x\" is invalid: spec.podCIDRs[0]: Invalid value: \"x\": must be a valid CIDR "
+	      "value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
+	check("", "v1", "nodes",
+	      "{" NAMED ",\"spec\":{\"podCIDRs\":[\"10.1.0.0/24\",\"10.2.0.0/24\"]}}", NULL, "",
+	      "Node \"x\" is invalid: spec.podCIDRs: Invalid value: "
+	      "[\"10.1.0.0/24\",\"10.2.0.0/24\"]: may specify no more than one CIDR for each IP "
+	      "family");
+	check("", "v1", "nodes",
+	      "{" NAMED ",\"spec\":{\"podCIDRs\":[\"10.1.0.0/24\",\"fd00::/64\"]}}",
+	      "{" NAMED ",\"spec\":{\"podCIDR\":\"10.2.0.0/24\"}}", "",
+	      "Node \"x\" is invalid: spec.podCIDRs: Forbidden: node updates may not change "
+	      "podCIDR "
+	      "except from \"\" to valid");
+}
+
+static void test_resize_keeps_the_class(void **state)
+{
+	static const char before[] =
+		"{" META ",\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":"
+		"\"x\",\"resources\":{\"requests\":{\"cpu\":\"1\"}}}]}}";
+
+	(void)state;
+	check("", "v1", "pods",
+	      "{" META ",\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\",\"resources\":{"
+	      "\"requests\":{\"cpu\":\"2\"}}}]}}",
+	      before, "resize", NULL);
+	check("", "v1", "pods",
+	      "{" META ",\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}", before,
+	      "resize",
+	      "Pod \"x\" is invalid: spec: Invalid value: \"BestEffort\": Pod QOS Class may not "
+	      "change as a result of resizing");
+}
+
 static void test_owner_that_cannot_be(void **state)
 {
 	(void)state;
@@ -891,6 +938,9 @@ int main(void)
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_pod_rules),
 		cmocka_unit_test(test_container_rules),
+		cmocka_unit_test(test_namespace_finalizers),
+		cmocka_unit_test(test_first_of_the_list),
+		cmocka_unit_test(test_resize_keeps_the_class),
 		cmocka_unit_test(test_owner_that_cannot_be),
 		cmocka_unit_test(test_one_way_to_write),
 		cmocka_unit_test(test_problems_are_bounded),

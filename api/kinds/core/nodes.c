@@ -49,6 +49,12 @@ static void validate_amounts(struct validation *v, const struct field_path *at,
 		}
 }
 
+static bool same_family(const struct value *ranges)
+{
+	return !strchr(value_text(value_at(ranges, 0)), ':') ==
+	       !strchr(value_text(value_at(ranges, 1)), ':');
+}
+
 static void validate_node(struct validation *v, const struct value *node)
 {
 	const struct field_path *spec = FIELD(NULL, "spec"), *status = FIELD(NULL, "status");
@@ -57,7 +63,8 @@ static void validate_node(struct validation *v, const struct value *node)
 	validate_taints(v, FIELD(spec, "taints"), value_path(node, "spec.taints"));
 	validate_amounts(v, FIELD(status, "capacity"), value_path(node, "status.capacity"));
 	validate_amounts(v, FIELD(status, "allocatable"), value_path(node, "status.allocatable"));
-	if (value_is(ranges, VALUE_ARRAY) && ranges->count > 2)
+	if (value_is(ranges, VALUE_ARRAY) &&
+	    (ranges->count > 2 || (ranges->count == 2 && same_family(ranges))))
 		field_invalid(v, FIELD(spec, "podCIDRs"), ranges,
 			      "may specify no more than one CIDR for each IP family");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pods, and pod templates in what else holds them. */
+#include "machinery/create.h"
 #include "machinery/kinds.h"
 
 enum { NAMESERVERS_MAX = 3, SEARCHES_MAX = 32, SEARCH_BYTES_MAX = 2048 };
@@ -329,6 +330,17 @@ static void validate_resize(struct validation *v, const struct value *spec, cons
 				"only cpu and memory resources are mutable");
 }
 
+/* What a pod can count on is settled when it is created. */
+static void validate_same_quality(struct validation *v, const struct value *pod,
+				  const struct value *old)
+{
+	const char *now = pod_quality_class(pod);
+
+	if (strcmp(now, pod_quality_class(old)) != 0)
+		field_invalid_text(v, FIELD(NULL, "spec"), now,
+				   "Pod QOS Class may not change as a result of resizing");
+}
+
 static void validate_pod_update(struct validation *v, const struct value *pod,
 				const struct value *old, const char *subresource)
 {
@@ -336,12 +348,14 @@ static void validate_pod_update(struct validation *v, const struct value *pod,
 
 	if (!spec || !before)
 		return;
-	if (strcmp(subresource, "") == 0)
+	if (strcmp(subresource, "") == 0) {
 		validate_spec_update(v, spec, before);
-	else if (strcmp(subresource, "ephemeralcontainers") == 0)
+	} else if (strcmp(subresource, "ephemeralcontainers") == 0) {
 		validate_ephemeral_update(v, spec, before);
-	else if (strcmp(subresource, "resize") == 0)
+	} else if (strcmp(subresource, "resize") == 0) {
 		validate_resize(v, spec, before);
+		validate_same_quality(v, pod, old);
+	}
 }
 
 const struct kind_rules rules_pods = {"", "pods", validate_pod, validate_pod_update};
