@@ -126,7 +126,7 @@ static bool verb_allowed(const struct api_call *call)
 static bool method_fits(const struct api_call *call)
 {
 	/* /watch/… only watches. */
-	if (call->route.watch_prefix && call->verb != VERB_WATCH)
+	if (call->verb == VERB_NONE || (call->route.watch_prefix && call->verb != VERB_WATCH))
 		return false;
 	if (*call->route.subresource)
 		return true;

@@ -300,6 +300,15 @@ static bool host_is_local(const struct apiserver *server, const char *host)
 	return gethostname(own, sizeof(own)) == 0 && strcasecmp(name, own) == 0;
 }
 
+/* Some clients that are no browser say where they connect to. */
+static bool is_own_origin(const char *origin, const char *host)
+{
+	static const char scheme[] = "http://";
+
+	return host && strncmp(origin, scheme, strlen(scheme)) == 0 &&
+	       strcasecmp(origin + strlen(scheme), host) == 0;
+}
+
 static int check_insecure(const struct http_request *request, struct cox_error *err)
 {
 	const char *host = http_header(request, "Host");
@@ -310,7 +319,7 @@ static int check_insecure(const struct http_request *request, struct cox_error *
 	if (host && !host_is_local(request->context, host))
 		return error_set(err, COX_REASON_FORBIDDEN,
 				 "the insecure port is not served under the name \"%s\"", host);
-	if (origin)
+	if (origin && !is_own_origin(origin, host))
 		return error_set(err, COX_REASON_FORBIDDEN,
 				 "the insecure port takes no request from the page \"%s\"", origin);
 	if (site && strcmp(site, "none") != 0 && strcmp(site, "same-origin") != 0)

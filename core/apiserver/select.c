@@ -28,6 +28,29 @@ static void use_for_scope(struct selection *selection, const char *label,
 	}
 }
 
+/* Kinds that take more than their name and namespace say it in other words. */
+static int unknown_label(const struct api_resource *resource, const char *field,
+			 struct cox_error *err)
+{
+	const struct schema *schema = resource->server->schema;
+	const struct schema_label *labels = schema->labels + resource->row->labels;
+	bool plain = true;
+
+	for (size_t i = 0; i < resource->row->label_count; i++) {
+		const char *name = schema_text(schema, labels[i].name);
+
+		if ((labels[i].flags & SCHEMA_LABEL_ACCEPTED) &&
+		    strcmp(name, "metadata.name") != 0 && strcmp(name, "metadata.namespace") != 0)
+			plain = false;
+	}
+	if (plain)
+		return error_set(err, COX_REASON_BAD_REQUEST,
+				 "\"%s\" is not a known field selector: only \"metadata.name\", "
+				 "\"metadata.namespace\"",
+				 field);
+	return error_set(err, COX_REASON_BAD_REQUEST, "field label not supported: %s", field);
+}
+
 static int resolve_fields(const struct api_resource *resource, struct selection *selection,
 			  struct cox_error *err)
 {
@@ -41,10 +64,7 @@ static int resolve_fields(const struct api_resource *resource, struct selection 
 		const char *stored;
 
 		if (!label || !(label->flags & SCHEMA_LABEL_ACCEPTED))
-			return error_set(err, COX_REASON_BAD_REQUEST,
-					 "\"%s\" is not a known field selector: only those of the "
-					 "kind %s are, such as \"metadata.name\"",
-					 wanted->field, resource->kind);
+			return unknown_label(resource, wanted->field, err);
 		if (selection->test_count == SELECT_FIELDS_MAX)
 			return error_set(err, COX_REASON_BAD_REQUEST,
 					 "a field selector may have at most %d terms",

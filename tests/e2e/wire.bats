@@ -108,6 +108,10 @@ envelope() {
 	expect 404 NotFound
 	api POST $pods/seen -d "$(pod seen)"
 	expect 405 MethodNotAllowed
+	api OPTIONS $pods
+	expect 405 MethodNotAllowed
+	api DELETE /api/v1/componentstatuses/etcd-0
+	expect 405 MethodNotAllowed
 }
 
 @test "HEAD is GET without the body" {
@@ -204,7 +208,16 @@ envelope() {
 @test "the insecure port is closed to pages in a browser" {
 	api GET $pods -H 'Origin: http://evil.example'
 	expect 403 Forbidden
+	api GET $pods -H 'Origin: null'
+	expect 403 Forbidden
+	api GET $pods -H "Origin: http://127.0.0.1:$((port + 1))"
+	expect 403 Forbidden
+	# Python's WebSocket client names the server itself.
+	api GET $pods -H "Origin: $server"
+	expect 200
 	api GET $pods -H 'Host: evil.example'
+	expect 403 Forbidden
+	api GET $pods -H 'Host: evil.example' -H 'Origin: http://evil.example'
 	expect 403 Forbidden
 	api POST /api/v1/namespaces/default/configmaps -H 'Content-Type:' -H 'Sec-Fetch-Site: cross-site' \
 		-d "$(config_map forged)"
@@ -278,6 +291,71 @@ envelope() {
 	expect 200
 	api POST "$pods?dryRun=Some" -d "$(pod dry)"
 	expect 422 Invalid
+}
+
+@test "a delete says what is gone, with its uid" {
+	local maps=/api/v1/namespaces/default/configmaps uid
+	api POST $maps -d "$(config_map gone)"
+	uid=$(query .metadata.uid)
+	api DELETE $maps/gone -d '{"propagationPolicy":"Background"}'
+	expect 200
+	same "Status v1 Success gone configmaps $uid" \
+		"$(query '"\(.kind) \(.apiVersion) \(.status) \(.details.name) \(.details.kind) \(.details.uid)"')"
+	# The object itself where it goes later.
+	api POST $maps -d "$(config_map held | jq -c '.metadata.finalizers=["example.com/held"]')"
+	api DELETE $maps/held -d '{"propagationPolicy":"Background"}'
+	expect 200
+	same "ConfigMap held" "$(query '"\(.kind) \(.metadata.name)"')"
+	api PATCH $maps/held -H 'Content-Type: application/merge-patch+json' -d '{"metadata":{"finalizers":null}}'
+	expect 200
+}
+
+# Old kubectl validates against v2 as protobuf, from one of two places.
+@test "OpenAPI v2: protobuf for the one form that old clients accept, JSON else" {
+	local form='application/com.github.proto-openapi.spec.v2@v1.0+protobuf' first
+	api GET /openapi/v2?timeout=32s -H "Accept: $form"
+	expect 200
+	same "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" "$(header Content-Type)"
+	first=$(sha256sum <"$dir/body")
+	grep -qa 'io.k8s.api.core.v1.Pod' "$dir/body"
+	api GET /swagger-2.0.0.pb-v1
+	expect 200
+	same "$first" "$(sha256sum <"$dir/body")"
+	api GET /openapi/v2 -H "Accept: $form" -H "If-None-Match: $(header Etag)"
+	expect 304
+	api GET /openapi/v2
+	expect 200
+	same "2.0 true" "$(query '"\(.swagger) \(.definitions | has("io.k8s.api.core.v1.ReplicationController"))"')"
+	api GET /openapi/v2 -H 'Accept: text/html'
+	expect 406 NotAcceptable
+}
+
+@test "OpenAPI v3: found by its hash, kept for good, and kubectl believes it" {
+	local path
+	api GET /openapi/v3
+	expect 200
+	for path in api/v1 apis/coordination.k8s.io/v1 apis/discovery.k8s.io/v1; do
+		path=$(query ".paths[\"$path\"].serverRelativeURL")
+		[[ $path =~ \?hash=[0-9A-F]{32}$ ]]
+	done
+	path=$(query '.paths["api/v1"].serverRelativeURL')
+	api GET "$path"
+	expect 200
+	same "public, immutable" "$(header Cache-Control)"
+	same "\"${path##*hash=}\"" "$(header Etag)"
+	# What field validation by the server is found by: an object, and a parameter.
+	same "/v1/Pod 1" \
+		"$(query '.paths["/api/v1/namespaces/{namespace}/pods/{name}"].patch |
+			(.["x-kubernetes-group-version-kind"] | "\(.group)/\(.version)/\(.kind)") +
+			" \([.parameters[] | select(.name=="fieldValidation" and .in=="query")] | length)"')"
+	api GET "${path%=*}=0000"
+	expect 200
+	same "no-cache, private" "$(header Cache-Control)"
+	api GET "$path" -H 'Accept-Encoding: gzip'
+	same gzip "$(header Content-Encoding)"
+	same 3.0.0 "$(gzip -dc <"$dir/body" | jq -r .openapi)"
+	api GET /openapi/v3/api/v9
+	expect 404
 }
 
 @test "discovery: aggregated in both versions, and plain" {
@@ -354,7 +432,10 @@ envelope() {
 	same 0 "$(query '.items | length')"
 	api GET "$pods?fieldSelector=spec.hostname%3Dx"
 	expect 400 BadRequest
-	has '"spec.hostname" is not a known field selector' "$(query .message)"
+	has 'field label not supported: spec.hostname' "$(query .message)"
+	api GET "/api/v1/configmaps?fieldSelector=spec.hostname%3Dx"
+	expect 400 BadRequest
+	has '"spec.hostname" is not a known field selector: only "metadata.name", "metadata.namespace"' "$(query .message)"
 }
 
 @test "no list parameter is silently ignored" {
