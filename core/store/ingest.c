@@ -209,8 +209,9 @@ void ingest_commit(struct store *store, uint64_t revision)
 	dropped_free(&dropped);
 }
 
-static void stream_lost(struct store *store, uint64_t oldest)
+static void break_stream(struct store *store)
 {
+	store->stream_broken = true;
 	ingest_drop_pending(store);
 	for (size_t i = 0; i < store->collections.count; i++)
 		store->collections.items[i]->load_over = true;
@@ -219,9 +220,23 @@ static void stream_lost(struct store *store, uint64_t oldest)
 	store->keeper_until = 0;
 	pthread_cond_signal(&store->keeper_wake);
 	pthread_mutex_unlock(&store->lock);
-	log_warning("the storage plugin dropped events before revision %" PRIu64
-		    "; reading everything again",
-		    oldest);
+}
+
+/*
+ * A change of a revision that was said to be complete. Stores are known whose
+ * progress notices overtake their events: with those the cache would lose the
+ * change without a trace. Such notices are not believed again; the commits of
+ * the one watch decide then.
+ */
+static void take_overtaken(struct store *store, uint64_t revision)
+{
+	log_error("the storage plugin sent a change of revision %" PRIu64
+		  " after it had said that all up to %" PRIu64
+		  " was sent; its progress notices are ignored from now on, and everything is "
+		  "read again",
+		  revision, (uint64_t)atomic_load(&store->applied));
+	store->progress_ignored = true;
+	break_stream(store);
 }
 
 void ingest_event(const struct cox_watch_sink *sink, const struct cox_watch_event *event)
@@ -230,17 +245,29 @@ void ingest_event(const struct cox_watch_sink *sink, const struct cox_watch_even
 		(struct store *)((char *)(uintptr_t)sink - offsetof(struct store, watch_sink));
 
 	cox_lock_scope(&store->ingest_lock);
+	if (store->stream_broken)
+		return;
 	switch (event->type) {
 	case COX_EVENT_PUT:
 	case COX_EVENT_DELETE:
-		take_change(store, event);
+		if (event->revision <= atomic_load(&store->applied))
+			take_overtaken(store, event->revision);
+		else
+			take_change(store, event);
+		break;
+	case COX_EVENT_PROGRESS:
+		if (store->progress_ignored)
+			break;
+		ingest_commit(store, event->revision);
 		break;
 	case COX_EVENT_COMMIT:
-	case COX_EVENT_PROGRESS:
 		ingest_commit(store, event->revision);
 		break;
 	case COX_EVENT_LOST:
-		stream_lost(store, event->revision);
+		log_warning("the storage plugin dropped events before revision %" PRIu64
+			    "; reading everything again",
+			    event->revision);
+		break_stream(store);
 		break;
 	default:
 		log_warning("the storage plugin sent an event of unknown type %u", event->type);

@@ -117,6 +117,8 @@ struct store {
 	COX_VEC(struct store_collection *) removed;
 	COX_VEC(struct change) pending;
 	COX_VEC(struct event *) fresh; /* scratch of a commit */
+	bool stream_broken;	       /* nothing is taken from it until all is read again */
+	bool progress_ignored;	       /* the plugin sent a notice before its event once */
 	struct cox_watch_sink watch_sink;
 	void *watch; /* the plugin's; start, stop and the keeper */
 	bool started;

@@ -143,6 +143,7 @@ static void adopt_everything(struct store *store, uint64_t revision)
 		store->collections.items[i]->live = true;
 	}
 	atomic_store(&store->applied, revision);
+	store->stream_broken = false;
 	store->lost = false;
 	wait_take_reached(store, &reached);
 	committer_take_visible(store, &ready);

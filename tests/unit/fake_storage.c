@@ -125,6 +125,11 @@ static void *pump(void *argument)
 			told.revision = fake->revision;
 			fake->lose = false;
 			fake->sink = NULL;
+		} else if (sink && !fake->hold_events && fake->delivered < fake->log.count &&
+			   fake->overtake > 0) {
+			told.type = COX_EVENT_PROGRESS;
+			told.revision = fake->log.items[fake->delivered].revision;
+			fake->overtake--;
 		} else if (sink && !fake->hold_events && fake->delivered < fake->log.count) {
 			const struct fake_event *event = &fake->log.items[fake->delivered++];
 

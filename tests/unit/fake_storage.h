@@ -39,6 +39,7 @@ struct fake {
 	/* The strings. */
 	bool hold_events;
 	bool hold_submit;   /* submit() blocks */
+	int overtake;	    /* so many events have a progress notice before them */
 	bool lose;	    /* the pump sends LOST and ends the watch */
 	int unknown_done;   /* so many transactions happen and answer UNKNOWN */
 	int unknown_undone; /* and so many do not */

@@ -629,6 +629,41 @@ static void test_lost(void **state)
 	fixture_stop(&fixture);
 }
 
+/* A store that says it sent everything, and then sends what was missing. */
+static void test_overtaken(void **state)
+{
+	struct fixture fixture;
+	struct store_figures figures;
+	struct store_entry *entry;
+	char json[512];
+	uint64_t revision;
+
+	(void)state;
+	fixture_start(&fixture, NULL, fill);
+	pthread_mutex_lock(&fixture.fake.lock);
+	fixture.fake.overtake = 1;
+	pthread_mutex_unlock(&fixture.fake.lock);
+	revision = fake_put(&fixture.fake, "/registry/pods/a/three",
+			    pod_json(json, "a", "three", "x", "n9"), FIXTURE_TAG);
+	eventually((store_figures(fixture.store, &figures), figures.reloads == 1));
+	eventually(store_health(fixture.store, NULL) == 0);
+	entry = store_get(fixture.pods, "a", "three");
+	assert_non_null(entry);
+	assert_int_equal(store_entry_revision(entry), revision);
+	store_entry_unref(entry);
+	/* The next notice is not believed: its event comes in time. */
+	pthread_mutex_lock(&fixture.fake.lock);
+	fixture.fake.overtake = 1;
+	pthread_mutex_unlock(&fixture.fake.lock);
+	assert_int_equal(put_pod(&fixture, "a", "four", "x", "", 0).result, STORE_COMMITTED);
+	entry = store_get(fixture.pods, "a", "four");
+	assert_non_null(entry);
+	store_entry_unref(entry);
+	store_figures(fixture.store, &figures);
+	assert_int_equal(figures.reloads, 1);
+	fixture_stop(&fixture);
+}
+
 static void test_start_fails(void **state)
 {
 	struct fake fake;
@@ -664,6 +699,7 @@ int main(void)
 		cmocka_unit_test(test_visible),
 		cmocka_unit_test(test_load_at_run_time),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_overtaken),
 		cmocka_unit_test(test_start_fails),
 	};
 
