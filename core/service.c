@@ -180,6 +180,14 @@ static int take_over(struct daemon *daemon, struct cox_error *err)
 	return personality->reload ? personality->reload(daemon, err) : 0;
 }
 
+/* What the daemon was started with: what only a restart changes is still that. */
+static const struct settings *first_of(const struct settings *settings)
+{
+	while (settings->before)
+		settings = settings->before;
+	return settings;
+}
+
 /* A broken new configuration changes nothing. */
 static void reload(struct daemon *daemon, struct settings **settings, const char *const *words,
 		   size_t count)
@@ -194,7 +202,7 @@ static void reload(struct daemon *daemon, struct settings **settings, const char
 		log_warnings(fresh);
 		use(daemon, fresh);
 		if (take_over(daemon, &err) == 0) {
-			flags_compare(&old->flags, &fresh->flags, log_changed, NULL);
+			flags_compare(&first_of(old)->flags, &fresh->flags, log_changed, NULL);
 			fresh->before = old;
 			*settings = fresh;
 			log_info("Reload: done");

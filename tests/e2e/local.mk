@@ -8,6 +8,7 @@ E2E_TESTS += %D%/node.bats
 E2E_TESTS += %D%/proxy.bats
 E2E_TESTS += %D%/ends.bats
 E2E_TESTS += %D%/cluster_pods.bats %D%/cluster_volumes.bats %D%/cluster_services.bats
+E2E_TESTS += %D%/reload.bats
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/cluster.bash tests/lib/kubectl.sh \
 	tests/lib/rows.sh

@@ -133,6 +133,11 @@ TOY_ARGS="--greeting=two"'
 	grep -q '] said goodbye' "$dir/log"
 }
 
+# done_times N: so many reloads are over
+done_times() {
+	[ "$(grep -c '] Reload: done' "$dir/log")" -ge "$1" ]
+}
+
 @test "SIGHUP takes over what can change and lists what cannot" {
 	files '' 'TOY_ARGS="--greeting=one"'
 	start
@@ -140,6 +145,16 @@ TOY_ARGS="--greeting=two"'
 	kill -HUP "$pid"
 	retry grep -q '] now says two' "$dir/log"
 	retry grep -q '] Reload: --fixed has changed, which needs a restart' "$dir/log"
+	# It is told again while it is so, and not once it is taken back.
+	files '' 'TOY_ARGS="--greeting=three --fixed=sand"'
+	kill -HUP "$pid"
+	retry grep -q '] now says three' "$dir/log"
+	retry done_times 2
+	[ "$(grep -c 'fixed has changed' "$dir/log")" = 2 ]
+	files '' 'TOY_ARGS="--greeting=four"'
+	kill -HUP "$pid"
+	retry done_times 3
+	[ "$(grep -c 'fixed has changed' "$dir/log")" = 2 ]
 	files '' 'TOY_ARGS="--greeting=rude"'
 	kill -HUP "$pid"
 	retry grep -q '] Reload: nothing was changed: that is no greeting' "$dir/log"
