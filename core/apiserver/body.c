@@ -150,5 +150,5 @@ struct value *body_delete_options(struct api_call *call, struct cox_error *err)
 
 	if (call->request->body.size == 0)
 		return NULL;
-	return body_decode(call, type, VALIDATION_STRICT, err);
+	return body_decode(call, type, VALIDATION_WARN, err);
 }

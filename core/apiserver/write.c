@@ -297,7 +297,7 @@ static bool changes_nothing(struct write *write)
 	cox_autobuf before = COX_BUF_INIT;
 	cox_autobuf after = COX_BUF_INIT;
 
-	if (write->operation != WRITE_UPDATE || write->remove)
+	if (write->operation == WRITE_CREATE || write->remove)
 		return false;
 	schema_encode(&before, schema, type, write->old, flags);
 	schema_encode(&after, schema, type, write->object, flags);

@@ -58,6 +58,39 @@ service() {
 	expect 200
 }
 
+@test "a second delete changes nothing unless it is to be quicker" {
+	local pods=/api/v1/namespaces/default/pods version
+	api POST /api/v1/namespaces/default/serviceaccounts -d '{"metadata":{"name":"default"}}'
+	api POST $pods -d '{"metadata":{"name":"twice"},"spec":{"nodeName":"n","terminationGracePeriodSeconds":60,"containers":[{"name":"c","image":"i"}]}}'
+	expect 201
+	api DELETE $pods/twice
+	expect 200
+	same 60 "$(query .metadata.deletionGracePeriodSeconds)"
+	version=$(query .metadata.resourceVersion)
+	api DELETE "$pods/twice?gracePeriodSeconds=100"
+	expect 200
+	same "60 $version" "$(query '.metadata | "\(.deletionGracePeriodSeconds) \(.resourceVersion)"')"
+	api DELETE "$pods/twice?gracePeriodSeconds=10"
+	expect 200
+	same 10 "$(query .metadata.deletionGracePeriodSeconds)"
+	[ "$(query .metadata.resourceVersion)" -gt "$version" ]
+	api DELETE $pods/twice -d '{"gracePeriodSeconds":0}'
+	expect 200
+	api GET $pods/twice
+	expect 404
+}
+
+@test "an option of a delete that nobody knows here is told, and no reason to keep the object" {
+	local maps=/api/v1/namespaces/default/configmaps
+	api POST $maps -d "$(config_map optional)"
+	expect 201
+	api DELETE $maps/optional -d '{"propagationPolicy":"Background","ofTomorrow":true}'
+	expect 200
+	has '299 - "unknown field \"ofTomorrow\"' "$(header Warning)"
+	api GET $maps/optional
+	expect 404
+}
+
 @test "nothing lies below a subresource, and /watch/ only watches" {
 	api GET /api/v1/namespaces/default/services/kubernetes/status
 	expect 200
