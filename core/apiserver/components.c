@@ -6,7 +6,9 @@
  */
 #include "apiserver/components.h"
 
+#include "apiserver/dispatch.h"
 #include "apiserver/read.h"
+#include "apiserver/select.h"
 #include "apiserver/status.h"
 #include "machinery/json.h"
 
@@ -101,6 +103,25 @@ static struct cox_bytes component_json(struct api_call *call, const struct compo
 	return (struct cox_bytes){arena_strndup(call->arena, out.data, out.size), out.size};
 }
 
+/* They have a name and no labels; the kind knows no other fields. */
+static bool is_wanted(const struct api_call *call, const char *name)
+{
+	static const struct label_set none = {.pairs = ""};
+	const struct field_selector *fields = call->list.fields;
+
+	if (call->list.labels && !label_selector_matches(call->list.labels, &none))
+		return false;
+	for (uint32_t i = 0; fields && i < fields->count; i++) {
+		const struct field_requirement *one = &fields->requirements[i];
+		bool is_name = strcmp(one->field, "metadata.name") == 0;
+		bool equal = strcmp(is_name ? name : "", one->value) == 0;
+
+		if (equal == one->not_equal)
+			return false;
+	}
+	return true;
+}
+
 static void list(struct api_call *call)
 {
 	cox_autoerror err = COX_ERROR_INIT;
@@ -109,11 +130,15 @@ static void list(struct api_call *call)
 	struct shape_list all;
 	struct shape shape;
 
-	if (read_negotiate(call, call->resource, true, &shape, &err) != 0)
+	if (dispatch_list_options(call, &err) != 0 ||
+	    (call->list.fields &&
+	     select_check_fields(call->resource, call->list.fields, &err) != 0) ||
+	    read_negotiate(call, call->resource, true, &shape, &err) != 0)
 		goto fail;
 	shape_list_begin(&all, &shape, &meta, &out);
 	for (size_t i = 0; i < COMPONENT_COUNT; i++)
-		if (shape_list_add(&all, component_json(call, &components[i]), &err) != 0)
+		if (is_wanted(call, components[i].name) &&
+		    shape_list_add(&all, component_json(call, &components[i]), &err) != 0)
 			goto fail;
 	shape_list_end(&all);
 	call_answer(call, 200, negotiate_content_type(&call->media, false, call->arena), out.data,

@@ -46,7 +46,7 @@ static bool path_fits(const struct api_call *call)
 }
 
 /* Wrong options of lists were put off until somebody who may ask hears of them. */
-static int check_list_options(struct api_call *call, struct cox_error *err)
+int dispatch_list_options(struct api_call *call, struct cox_error *err)
 {
 	bool watch = false;
 
@@ -84,7 +84,7 @@ static void serve_object(struct api_call *call)
 	case VERB_WATCH:
 	case VERB_DELETECOLLECTION:
 		add_name_selector(call);
-		if (check_list_options(call, &err) != 0)
+		if (dispatch_list_options(call, &err) != 0)
 			call_fail(call, &err);
 		else if (call->verb == VERB_LIST)
 			read_list(call);

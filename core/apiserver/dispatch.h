@@ -8,4 +8,10 @@
 /* A request with a resource in its path. */
 void dispatch_resource(struct api_call *call);
 
+/*
+ * The options of a list, for those who may ask: reads them into the call, or
+ * fails. Whoever lists calls it first.
+ */
+int dispatch_list_options(struct api_call *call, struct cox_error *err) COX_MUST_CHECK;
+
 #endif

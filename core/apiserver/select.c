@@ -51,6 +51,23 @@ static int unknown_label(const struct api_resource *resource, const char *field,
 	return error_set(err, COX_REASON_BAD_REQUEST, "field label not supported: %s", field);
 }
 
+static bool is_accepted(const struct schema_label *label)
+{
+	return label && (label->flags & SCHEMA_LABEL_ACCEPTED);
+}
+
+int select_check_fields(const struct api_resource *resource, const struct field_selector *fields,
+			struct cox_error *err)
+{
+	for (uint32_t i = 0; i < fields->count; i++) {
+		const char *field = fields->requirements[i].field;
+
+		if (!is_accepted(schema_label_get(resource->server->schema, resource->row, field)))
+			return unknown_label(resource, field, err);
+	}
+	return 0;
+}
+
 static int resolve_fields(const struct api_resource *resource, struct selection *selection,
 			  struct cox_error *err)
 {
@@ -63,7 +80,7 @@ static int resolve_fields(const struct api_resource *resource, struct selection 
 		struct field_test *test = &selection->tests[selection->test_count];
 		const char *stored;
 
-		if (!label || !(label->flags & SCHEMA_LABEL_ACCEPTED))
+		if (!is_accepted(label))
 			return unknown_label(resource, wanted->field, err);
 		if (selection->test_count == SELECT_FIELDS_MAX)
 			return error_set(err, COX_REASON_BAD_REQUEST,

@@ -34,6 +34,10 @@ struct selection {
 struct selection *selection_new(struct api_call *call, struct cox_error *err);
 void selection_free(struct selection *selection); /* NULL is fine */
 
+/* BadRequest if the kind knows one of the fields not. */
+int select_check_fields(const struct api_resource *resource, const struct field_selector *fields,
+			struct cox_error *err) COX_MUST_CHECK;
+
 /* Of an entry in the selection's scope. */
 bool selection_matches(const struct selection *selection, const struct store_entry *entry);
 /* Whether every entry of the scope matches. */

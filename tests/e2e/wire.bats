@@ -439,6 +439,13 @@ envelope() {
 }
 
 @test "no list parameter is silently ignored" {
+	api GET "/api/v1/componentstatuses?labelSelector=a"
+	expect 200
+	same 0 "$(query '.items | length')"
+	api GET "/api/v1/componentstatuses?fieldSelector=metadata.name%3Detcd-0"
+	same "etcd-0" "$(query '[.items[].metadata.name] | join(" ")')"
+	api GET "/api/v1/componentstatuses?limit=x"
+	expect 400
 	api GET "$pods?limit=x"
 	expect 400
 	api GET "$pods?limit=-1"
