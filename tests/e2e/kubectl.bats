@@ -428,6 +428,8 @@ pod/picked" "$output"
 	has "<integer>" "$output"
 	run -1 kubectl explain pod.spec.nothing
 	has 'field "nothing" does not exist' "$output"
+	run -0 kubectl explain pod.spec.nodeName
+	has "The node that it runs on" "$(tr -s ' \n' ' ' <<<"$output")"
 }
 
 # rows: 84 86 255

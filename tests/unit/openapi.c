@@ -186,16 +186,19 @@ static void test_v3_types(void **state)
 	/* Nothing of a group that is not asked for. */
 	assert_null(value_get(schemas, "io.k8s.api.coordination.v1.Lease"));
 	check_json(AT(schemas, "io.k8s.api.core.v1.ServicePort", "properties", "protocol"),
-		   "{\"type\":\"string\",\"enum\":[\"SCTP\",\"TCP\",\"UDP\"],\"default\":\"TCP\"}");
+		   "{\"type\":\"string\",\"enum\":[\"SCTP\",\"TCP\",\"UDP\"],\"description\":"
+		   "\"TCP, UDP or SCTP.\",\"default\":\"TCP\"}");
 	check_json(AT(schemas, "io.k8s.api.core.v1.ServicePort", "required"), "[\"port\"]");
 	check_json(AT(schemas, "io.k8s.api.core.v1.Pod", "x-kubernetes-group-version-kind"),
 		   "[{\"group\":\"\",\"kind\":\"Pod\",\"version\":\"v1\"}]");
-	check_json(AT(schemas, "io.k8s.api.core.v1.Container", "properties", "ports"),
-		   "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
-		   "io.k8s.api.core.v1.ContainerPort\"},\"x-kubernetes-list-map-keys\":"
-		   "[\"containerPort\",\"protocol\"],\"x-kubernetes-list-type\":\"map\","
-		   "\"x-kubernetes-patch-merge-key\":\"containerPort\","
-		   "\"x-kubernetes-patch-strategy\":\"merge\"}");
+	check_json(
+		AT(schemas, "io.k8s.api.core.v1.Container", "properties", "ports"),
+		"{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+		"io.k8s.api.core.v1.ContainerPort\"},\"description\":\"Ports that it listens on; "
+		"for others to know.\",\"x-kubernetes-list-map-keys\":"
+		"[\"containerPort\",\"protocol\"],\"x-kubernetes-list-type\":\"map\","
+		"\"x-kubernetes-patch-merge-key\":\"containerPort\","
+		"\"x-kubernetes-patch-strategy\":\"merge\"}");
 	check_json(AT(schemas, "io.k8s.api.core.v1.PodSpec", "properties", "volumes",
 		      "x-kubernetes-patch-strategy"),
 		   "\"merge,retainKeys\"");
@@ -203,7 +206,7 @@ static void test_v3_types(void **state)
 		   "[{\"type\":\"integer\"},{\"type\":\"string\"}]");
 	check_json(AT(schemas, "io.k8s.api.core.v1.Secret", "properties", "data"),
 		   "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\","
-		   "\"format\":\"byte\"}}");
+		   "\"format\":\"byte\"},\"description\":\"Bytes by key, in base64.\"}");
 	assert_null(openapi_build_v3(&arena, &server, "apps.example", "v1"));
 }
 
