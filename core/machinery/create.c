@@ -3,6 +3,8 @@
 #include "machinery/create.h"
 
 #include "base/clock.h"
+#include "base/uuid.h"
+#include "machinery/defaults.h"
 #include "machinery/quantity.h"
 
 #include <string.h>
@@ -83,12 +85,27 @@ static void prepare_namespace(struct arena *arena, struct value *namespace, cons
 	struct value *finalizers = value_make_array(arena, spec, "finalizers");
 
 	(void)now;
+	/* A generated name was not there yet when defaults were put in. */
+	default_rule_named("namespaceLabel")(arena, namespace);
 	value_set_text(arena, value_make_object(arena, namespace, "status"), "phase", "Active");
 	for (size_t i = 0; value_at(finalizers, i); i++) {
 		if (value_string_is(value_at(finalizers, i), "kubernetes"))
 			return;
 	}
 	value_push(arena, finalizers, value_string(arena, "kubernetes"));
+}
+
+/* Nobody has to think of a name for it. */
+static void prepare_limit_range(struct arena *arena, struct value *range, const char *now)
+{
+	struct value *metadata = value_make_object(arena, range, "metadata");
+	char name[UUID_SIZE];
+
+	(void)now;
+	if (value_get_text(metadata, "name")[0])
+		return;
+	uuid_make(name);
+	value_set_text(arena, metadata, "name", name);
 }
 
 static void prepare_volume(struct arena *arena, struct value *volume, const char *now)
@@ -121,6 +138,7 @@ void schema_prepare_create(const struct schema *schema, const struct schema_reso
 		const char *name;
 		void (*prepare)(struct arena *arena, struct value *object, const char *now);
 	} kinds[] = {
+		{"limitranges", prepare_limit_range},
 		{"namespaces", prepare_namespace},
 		{"persistentvolumeclaims", prepare_claim},
 		{"persistentvolumes", prepare_volume},

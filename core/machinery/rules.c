@@ -211,6 +211,23 @@ static void pod_huge_pages(struct arena *arena, const struct value *spec, struct
 	}
 }
 
+/* What containers ask for, where the pod has limits and says nothing of it. */
+static void pod_requests_of_containers(struct arena *arena, const struct value *spec,
+				       struct value *resources)
+{
+	static const char *const shared[] = {"cpu", "memory"};
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
+		struct cox_quantity total;
+
+		if (value_get(value_get(resources, "requests"), shared[i]) ||
+		    !total_of(spec, "requests", shared[i], &total))
+			continue;
+		value_set(arena, value_make_object(arena, resources, "requests"), shared[i],
+			  quantity_to_value(arena, &total));
+	}
+}
+
 static void pod_requests(struct arena *arena, struct value *pod)
 {
 	struct value *spec = value_get(pod, "spec");
@@ -223,18 +240,15 @@ static void pod_requests(struct arena *arena, struct value *pod)
 		return;
 	pod_huge_pages(arena, spec, resources);
 	limits = value_get(resources, "limits");
+	if (value_is(limits, VALUE_OBJECT) && limits->count > 0)
+		pod_requests_of_containers(arena, spec, resources);
 	for (uint32_t i = 0; value_is(limits, VALUE_OBJECT) && i < limits->count; i++) {
 		const struct value_member *limit = &limits->object.members[i];
 		struct value *requests = value_make_object(arena, resources, "requests");
 		bool shared = strcmp(limit->key, "cpu") == 0 || strcmp(limit->key, "memory") == 0;
-		struct cox_quantity total;
 
-		if (value_get(requests, limit->key) ||
-		    (!shared && !cox_starts_with(limit->key, "hugepages-")))
-			continue;
-		if (shared && total_of(spec, "requests", limit->key, &total))
-			value_set(arena, requests, limit->key, quantity_to_value(arena, &total));
-		else
+		if (!value_get(requests, limit->key) &&
+		    (shared || cox_starts_with(limit->key, "hugepages-")))
 			value_set(arena, requests, limit->key, value_copy(arena, limit->value));
 	}
 }

@@ -92,6 +92,29 @@ invalid() {
 	same 3 "$(sort -u "$dir/made" | wc -l)"
 }
 
+@test "what is created without being named: limit ranges, and a namespace's own label" {
+	api POST /api/v1/namespaces/default/limitranges -d '{"metadata":{},"spec":{"limits":[{"type":"Pod","max":{"cpu":"1"}}]}}'
+	expect 201
+	[[ $(query .metadata.name) =~ ^[0-9a-f]{8}-[0-9a-f-]{27}$ ]]
+	api GET "/api/v1/namespaces/default/limitranges/$(query .metadata.name)"
+	expect 200
+	api POST /api/v1/namespaces -d '{"metadata":{"generateName":"made-"}}'
+	expect 201
+	same true "$(query '.metadata.labels["kubernetes.io/metadata.name"] == .metadata.name')"
+	api DELETE "/api/v1/namespaces/default/limitranges"
+	expect 200
+}
+
+@test "amounts of the pod as a whole: what it limits and its containers ask for" {
+	try_pod '.spec.resources={limits:{cpu:"2"}} | .spec.containers[0].resources={requests:{cpu:"1",memory:"64Mi"}}'
+	expect 201
+	same '{"limits":{"cpu":"2"},"requests":{"cpu":"1","memory":"64Mi"}}' \
+		"$(query '.spec.resources' | jq -cS .)"
+	try_pod '.spec.resources={limits:{cpu:"2"}}'
+	expect 201
+	same '{"limits":{"cpu":"2"},"requests":{"cpu":"2"}}' "$(query '.spec.resources' | jq -cS .)"
+}
+
 # rows: 153
 @test "a volume without a source is an emptyDir" {
 	try_pod '.spec.volumes=[{name:"v"}]'
