@@ -313,7 +313,8 @@ static void watch_fresh(struct api_call *call)
 	cox_autoerror err = COX_ERROR_INIT;
 
 	watch->server = call->server;
-	if (read_negotiate(call, call->resource, true, &watch->shape, &err) != 0)
+	/* Its events carry one object each, in the forms that objects have. */
+	if (read_negotiate(call, call->resource, false, &watch->shape, &err) != 0)
 		goto fail;
 	watch->form_version = cox_strdup(watch->shape.form_version);
 	watch->shape.form_version = watch->form_version;

@@ -124,6 +124,27 @@ DELETED Table 0 rowed" \
 	has "as=Table" "$(cat "$watched.headers")"
 }
 
+# Informers that want metadata alone: what they ask for, and what they insist on.
+@test "a watch of metadata alone, with its state, bookmark and changes" {
+	local accept='application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
+	api POST $maps -d "$(config_map bare 1)"
+	watch "$maps?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&fieldSelector=metadata.name%3Dbare" \
+		-H "Accept: $accept"
+	retry 10 seen 2
+	api DELETE $maps/bare
+	retry 10 seen 3
+	same "ADDED PartialObjectMetadata meta.k8s.io/v1 bare null
+BOOKMARK PartialObjectMetadata meta.k8s.io/v1 null null
+DELETED PartialObjectMetadata meta.k8s.io/v1 bare null" \
+		"$(jq -r '"\(.type) \(.object.kind) \(.object.apiVersion) \(.object.metadata.name) \(.object.data)"' "$watched")"
+	same true "$(jq -sr '.[1].object.metadata.annotations["k8s.io/initial-events-end"]' "$watched")"
+	has "as=PartialObjectMetadata" "$(grep -i content-type "$watched.headers")"
+	# The form of lists is none of events.
+	api GET "$maps?watch=true&timeoutSeconds=1" \
+		-H 'Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
+	expect 406 NotAcceptable
+}
+
 @test "a watch ends by itself after timeoutSeconds, with a last bookmark if wanted" {
 	local begin=$SECONDS
 	api GET $maps
