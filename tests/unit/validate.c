@@ -7,6 +7,7 @@
 #include "machinery/names.h"
 #include "machinery/validate.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct schema *const s = &schema_builtin;
