@@ -58,19 +58,23 @@ int dispatch_list_options(struct api_call *call, struct cox_error *err)
 				  call->verb == VERB_WATCH, &call->list, err);
 }
 
-/* ?watch on one object, and /watch/…/NAME: a watch of that name. */
+/* ?watch on one object, and /watch/…/NAME: a watch of that name, among what is selected. */
 static void add_name_selector(struct api_call *call)
 {
 	struct http_parameter *more;
 	size_t count = call->request->parameter_count;
+	const char *given;
 
 	if (call->verb != VERB_WATCH || !*call->route.name)
 		return;
+	given = param_get(call->request->parameters, count, "fieldSelector");
 	more = arena_alloc(call->arena, (count + 1) * sizeof(*more));
 	if (count)
 		memcpy(more, call->request->parameters, count * sizeof(*more));
+	/* The last of a name counts. */
 	more[count] = (struct http_parameter){
-		"fieldSelector", arena_printf(call->arena, "metadata.name=%s", call->route.name)};
+		"fieldSelector", arena_printf(call->arena, "metadata.name=%s%s%s", call->route.name,
+					      given && *given ? "," : "", given ? given : "")};
 	call->request->parameters = more;
 	call->request->parameter_count = count + 1;
 }

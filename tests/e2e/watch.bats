@@ -176,6 +176,20 @@ DELETED PartialObjectMetadata meta.k8s.io/v1 bare null" \
 	api DELETE $maps/alone
 }
 
+@test "a watch of one object keeps to what is selected, too" {
+	api POST $maps -d "$(config_map picked 1)"
+	api POST $maps -d "$(config_map other 1)"
+	api GET "$maps/picked?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3Dother"
+	expect 200
+	same "" "$body"
+	api GET "$maps/picked?watch=true&timeoutSeconds=1&fieldSelector=metadata.namespace%3Ddefault"
+	same picked "$(query .object.metadata.name)"
+	api GET "$maps/picked?watch=true&timeoutSeconds=1&labelSelector=a"
+	same "" "$body"
+	api DELETE $maps/picked
+	api DELETE $maps/other
+}
+
 @test "a watcher that is gone is noticed at once" {
 	watches() {
 		api GET /metrics
