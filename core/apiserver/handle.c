@@ -159,11 +159,29 @@ int handle_authorize_verb(struct api_call *call, enum api_verb verb, struct cox_
 	return forbidden(&attributes, cox_buf_cstr(&reason), err);
 }
 
+/* Whoever wants to act as somebody else must not be taken for themselves instead. */
+static int refuse_impersonation(const struct api_call *call, struct cox_error *err)
+{
+	static const char prefix[] = "Impersonate-";
+
+	for (size_t i = 0; i < call->request->header_count; i++) {
+		const char *name = call->request->headers[i].name;
+
+		if (strncasecmp(name, prefix, strlen(prefix)) == 0)
+			return error_set(err, COX_REASON_FORBIDDEN,
+					 "this server does not let anybody act as somebody else: "
+					 "the header %s is refused",
+					 name);
+	}
+	return 0;
+}
+
 static void authorize(struct api_call *call)
 {
 	cox_autoerror err = COX_ERROR_INIT;
 
-	if (handle_authorize_verb(call, call->verb, &err) != 0)
+	if (refuse_impersonation(call, &err) != 0 ||
+	    handle_authorize_verb(call, call->verb, &err) != 0)
 		call_fail(call, &err);
 	else
 		dispatch(call);

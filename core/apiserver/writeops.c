@@ -59,11 +59,9 @@ static int make_created(struct write *write, struct cox_error *err)
 {
 	struct api_call *call = write->call;
 
-	if (take_body(write, err) != 0 ||
-	    metadata_match_route(call, write->object, true, err) != 0)
+	if (take_body(write, err) != 0 || metadata_match_route(call, write->object, true, err) != 0)
 		return -1;
-	write->generated_name =
-		!*value_get_text(value_get(write->object, "metadata"), "name");
+	write->generated_name = !*value_get_text(value_get(write->object, "metadata"), "name");
 	if (metadata_generate_name(call->arena, write->object, err) != 0)
 		return -1;
 	write->name = value_get_text(value_get(write->object, "metadata"), "name");
@@ -158,11 +156,7 @@ void write_update(struct api_call *call)
 
 /* patch */
 
-enum patch_kind {
-	PATCH_JSON,
-	PATCH_MERGE,
-	PATCH_STRATEGIC
-};
+enum patch_kind { PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC };
 
 struct patch_job {
 	enum patch_kind kind;
@@ -193,8 +187,8 @@ static int make_patched(struct write *write, struct cox_error *err)
 	uint64_t before, after;
 	struct value *patched;
 
-	if (schema_convert(call->server->schema, write->resource->stored_row,
-			   write->resource->row, call->arena, target, err) != 0 ||
+	if (schema_convert(call->server->schema, write->resource->stored_row, write->resource->row,
+			   call->arena, target, err) != 0 ||
 	    version_parse(value_get_text(value_get(target, "metadata"), "resourceVersion"), &before,
 			  err) != 0)
 		return -1;
@@ -219,10 +213,10 @@ static int make_patched(struct write *write, struct cox_error *err)
 
 static int patch_kind_of(const char *type, enum patch_kind *kind)
 {
-	static const char *const types[] = {
-		[PATCH_JSON] = "application/json-patch+json",
-		[PATCH_MERGE] = "application/merge-patch+json",
-		[PATCH_STRATEGIC] = "application/strategic-merge-patch+json"};
+	static const char *const types[] = {[PATCH_JSON] = "application/json-patch+json",
+					    [PATCH_MERGE] = "application/merge-patch+json",
+					    [PATCH_STRATEGIC] =
+						    "application/strategic-merge-patch+json"};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (strcmp(type, types[i]) == 0) {
@@ -262,13 +256,15 @@ static void patch_on_worker(struct api_call *call)
 		return;
 	write->make = make_patched;
 	write->job = job;
-	if (write->options.force_set)
+	/* A kind of patch that nobody knows comes first: with it, force may be right. */
+	if (parse_patch(call, job, &err) == 0) {
+		if (!write->options.force_set) {
+			write_run(write);
+			return;
+		}
 		error_set(&err, COX_REASON_INVALID,
 			  "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be "
 			  "specified for non-apply patch");
-	else if (parse_patch(call, job, &err) == 0) {
-		write_run(write);
-		return;
 	}
 	call_fail(call, &err);
 }

@@ -529,9 +529,22 @@ envelope() {
 }
 
 @test "server-side apply answers 415 with the types that are taken" {
-	api PATCH "$pods/applied?fieldManager=x" -H 'Content-Type: application/apply-patch+yaml' \
-		-d "$(pod applied)"
+	api PATCH "$pods/applied?fieldManager=x&force=false" \
+		-H 'Content-Type: application/apply-patch+yaml' -d "$(pod applied)"
 	expect 415 UnsupportedMediaType
 	has "application/merge-patch+json" "$(query .message)"
 	has "application/strategic-merge-patch+json" "$(query .message)"
+	# Where it is no apply, force is none of the options.
+	api PATCH "$pods/seen?force=false" -H 'Content-Type: application/merge-patch+json' -d '{}'
+	expect 422 Invalid
+	has "force: Forbidden: may not be specified for non-apply patch" "$(query .message)"
+}
+
+@test "nobody acts as somebody else unnoticed" {
+	local name
+	for name in Impersonate-User impersonate-group Impersonate-Extra-Scopes; do
+		api GET $pods -H "$name: bob"
+		expect 403 Forbidden
+		has "the header $name is refused" "$(query .message)"
+	done
 }
