@@ -31,7 +31,7 @@ const struct flag kubelet_flags[] = {
 	ENTRY(STRING, "cert-dir", cert_dir, "/var/run/kubernetes",
 	      "Where the certificate is made if none is given"),
 	ENTRY(STRING, "client-ca-file", client_ca_file, NULL,
-	      "File with the CA of client certificates", RELOAD),
+	      "File with the CA of client certificates; empty: the apiserver is asked", RELOAD),
 	ENTRY(STRING, "tls-cert-file", tls_cert_file, NULL, "File with the server certificate"),
 	ENTRY(STRING, "tls-private-key-file", tls_private_key_file, NULL, "File with its key"),
 	/* the apiserver */

@@ -2,21 +2,26 @@
 /*
  * The node's HTTP server: /healthz, /pods and the logs of containers. A log is
  * a stream: a thread of its own reads the file and writes lines as they come.
+ * Without --client-ca-file the CA that the cluster's pods are given is asked
+ * for, and the port opened when it is there; `lock` guards `secure` until then.
  */
 #include "kubelet/server.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "client/client.h"
 #include "kubelet/fields.h"
 #include "kubelet/logs.h"
 #include "kubelet/pod.h"
 #include "kubelet/volumes.h"
+#include "machinery/object.h"
 #include "net/server.h"
 #include "pki/certificate.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/text.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,11 +30,19 @@ enum { STREAMS_MAX = 200, PIECE_BYTES = 64 * 1024, QUEUED_MAX = 256 * 1024 };
 
 static const uint64_t year = UINT64_C(365) * 24 * 3600;
 
+/* A kubelet waits as long for a cluster that is not complete yet. */
+static const uint64_t ca_pause = CLOCK_SECOND;
+static const uint64_t ca_limit = 10 * CLOCK_SECOND;
+
 struct kubelet_server {
 	struct kubelet *kubelet;
 	struct http_server *secure, *health;
 	struct jobs *jobs;
 	atomic_bool stopping;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pthread_t opener; /* waits for the CA */
+	bool opener_runs;
 };
 
 static void answer(struct http_request *request, unsigned status, const char *text)
@@ -373,11 +386,13 @@ static int make_certificate(struct kubelet *kubelet, struct cox_buf *certificate
 	return 0;
 }
 
-static int open_secure(struct kubelet_server *server, struct cox_error *err)
+static int open_secure(struct kubelet_server *server, const struct cox_buf *ca,
+		       struct cox_error *err)
 {
 	const struct kubelet_config *config = server->kubelet->config;
 	cox_autobuf certificate = COX_BUF_INIT, key = COX_BUF_INIT;
-	struct http_tls tls = {.client_ca_file = config->client_ca_file};
+	struct http_tls tls = {.client_ca_file = ca ? NULL : config->client_ca_file};
+	struct http_server *opened;
 	const struct http_listen listen = {
 		.address = config->address, .port = (uint16_t)config->port, .fd = -1};
 	const struct http_config http = {.listens = &listen,
@@ -388,12 +403,8 @@ static int open_secure(struct kubelet_server *server, struct cox_error *err)
 					 .threads = 1,
 					 .stream_threads = 1};
 
-	if (!config->client_ca_file || !*config->client_ca_file) {
-		log_warning("No --client-ca-file: nobody could be let in at port %lld, so it is "
-			    "not opened",
-			    (long long)config->port);
-		return 0;
-	}
+	if (ca)
+		tls.client_ca = (struct cox_bytes){ca->data, ca->size};
 	if (config->tls_cert_file && *config->tls_cert_file) {
 		tls.certificate_file = config->tls_cert_file;
 		tls.key_file = config->tls_private_key_file;
@@ -403,9 +414,92 @@ static int open_secure(struct kubelet_server *server, struct cox_error *err)
 		tls.certificate = (struct cox_bytes){certificate.data, certificate.size};
 		tls.key = (struct cox_bytes){key.data, key.size};
 	}
-	server->secure = http_server_open(&http, err);
+	opened = http_server_open(&http, err);
 	pki_wipe(&key);
-	return server->secure ? 0 : -1;
+	cox_lock_scope(&server->lock);
+	server->secure = opened;
+	return opened ? 0 : -1;
+}
+
+/* ---- the CA, if no file has it ---- */
+
+/* What the controllers put into every namespace for pods to check the apiserver by. */
+static int ask_for_ca(struct kubelet *kubelet, struct cox_buf *ca, struct cox_error *err)
+{
+	const struct client_request request = {.verb = CLIENT_GET,
+					       .version = "v1",
+					       .resource = "configmaps",
+					       .namespace = "kube-system",
+					       .name = "kube-root-ca.crt",
+					       .deadline = clock_monotonic() + ca_limit};
+	cox_autoanswer got = CLIENT_ANSWER_INIT;
+	cox_autoobject *object = NULL;
+	const char *text;
+
+	if (client_call(kubelet->parts.client, &request, &got, err))
+		return -1;
+	object = object_new(cox_buf_cstr(&got.body), got.body.size, err);
+	if (!object)
+		return -1;
+	text = value_get_text(object_path(object_root(object), "data"), "ca.crt");
+	if (!*text)
+		return error_set(err, COX_REASON_NOT_FOUND, "it has no ca.crt");
+	cox_buf_str(ca, text);
+	return 0;
+}
+
+/* True: it is time to end. */
+static bool pause_opener(struct kubelet_server *server)
+{
+	uint64_t until = clock_monotonic() + ca_pause;
+	struct timespec when = {(time_t)(until / CLOCK_SECOND), (long)(until % CLOCK_SECOND)};
+
+	cox_lock_scope(&server->lock);
+	while (!atomic_load(&server->stopping) && clock_monotonic() < until)
+		pthread_cond_clockwait(&server->changed, &server->lock, CLOCK_MONOTONIC, &when);
+	return atomic_load(&server->stopping);
+}
+
+static void *open_when_possible(void *context)
+{
+	struct kubelet_server *server = context;
+	long long port = server->kubelet->config->port;
+	bool told = false;
+
+	do {
+		cox_autobuf ca = COX_BUF_INIT;
+		cox_autoerror err = COX_ERROR_INIT;
+
+		if (ask_for_ca(server->kubelet, &ca, &err)) {
+			if (!told)
+				log_info("Port %lld waits for the cluster's CA, the ConfigMap "
+					 "kube-system/kube-root-ca.crt, or for a restart with "
+					 "--client-ca-file: %s",
+					 port, error_text(&err));
+			told = true;
+			continue;
+		}
+		if (open_secure(server, &ca, &err))
+			log_error("Port %lld: %s", port, error_text(&err));
+		else
+			log_info("Port %lld is open to whom the cluster's CA vouches for", port);
+		break;
+	} while (!pause_opener(server));
+	return NULL;
+}
+
+static int start_server(struct kubelet_server *server, struct cox_error *err)
+{
+	const struct kubelet_config *config = server->kubelet->config;
+	int failure;
+
+	if (!config->enable_server)
+		return 0;
+	if (config->client_ca_file && *config->client_ca_file)
+		return open_secure(server, NULL, err);
+	failure = pthread_create(&server->opener, NULL, open_when_possible, server);
+	server->opener_runs = failure == 0;
+	return failure ? error_errno(err, failure, "start a thread") : 0;
 }
 
 static int open_health(struct kubelet_server *server, struct cox_error *err)
@@ -433,8 +527,9 @@ struct kubelet_server *kubelet_server_open(struct kubelet *kubelet, struct cox_e
 
 	server->kubelet = kubelet;
 	server->jobs = jobs_new(STREAMS_MAX);
-	if (!open_health(server, err) &&
-	    (!kubelet->config->enable_server || !open_secure(server, err)))
+	pthread_mutex_init(&server->lock, NULL);
+	pthread_cond_init(&server->changed, NULL);
+	if (!open_health(server, err) && !start_server(server, err))
 		return server;
 	kubelet_server_close(server);
 	return NULL;
@@ -444,7 +539,12 @@ void kubelet_server_close(struct kubelet_server *server)
 {
 	if (!server)
 		return;
+	pthread_mutex_lock(&server->lock);
 	atomic_store(&server->stopping, true);
+	pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->lock);
+	if (server->opener_runs)
+		pthread_join(server->opener, NULL);
 	if (server->secure)
 		http_server_quiesce(server->secure);
 	jobs_wait(server->jobs);
@@ -453,11 +553,14 @@ void kubelet_server_close(struct kubelet_server *server)
 	if (server->health)
 		http_server_close(server->health, CLOCK_SECOND);
 	jobs_free(server->jobs);
+	pthread_cond_destroy(&server->changed);
+	pthread_mutex_destroy(&server->lock);
 	free(server);
 }
 
-uint16_t kubelet_server_port(const struct kubelet_server *server)
+uint16_t kubelet_server_port(struct kubelet_server *server)
 {
+	cox_lock_scope(&server->lock);
 	return server->secure ? http_server_port(server->secure, 0) : 0;
 }
 

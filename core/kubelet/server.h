@@ -11,11 +11,14 @@
 
 struct kubelet_server;
 
-/* Opens the ports of the configuration. The kubelet outlives it. */
+/*
+ * Opens the ports of the configuration, that with TLS later if it has to ask
+ * the apiserver for the CA first. The kubelet outlives it.
+ */
 struct kubelet_server *kubelet_server_open(struct kubelet *kubelet, struct cox_error *err);
 void kubelet_server_close(struct kubelet_server *server); /* NULL is fine */
 /* The ports there are; 0: none. */
-uint16_t kubelet_server_port(const struct kubelet_server *server);
+uint16_t kubelet_server_port(struct kubelet_server *server);
 uint16_t kubelet_server_health_port(const struct kubelet_server *server);
 
 #endif
