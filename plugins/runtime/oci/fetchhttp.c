@@ -54,6 +54,7 @@ struct transfer {
 static CURL *curl;
 static struct cox_buf authorization; /* the whole header, or empty */
 static bool plain;		     /* http, after https was tried */
+static char detail[CURL_ERROR_SIZE]; /* of the last error: more than its name says */
 
 void fetch_start(void)
 {
@@ -147,6 +148,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *context)
 static void set_common(const char *url, struct transfer *transfer, bool ours)
 {
 	curl_easy_reset(curl);
+	detail[0] = '\0';
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, plain ? "http,https" : "https");
@@ -409,6 +412,21 @@ static void fail_status(const struct transfer *transfer, const char *kind, const
 		  transfer->status, kind);
 }
 
+/* No answer at all: why, and what an administrator can do where that is clear. */
+static void fail_connection(CURLcode code)
+{
+	const char *advice = "";
+
+	if (code == CURLE_SSL_CONNECT_ERROR && !fetch_request.insecure)
+		advice = " (if it speaks plain HTTP, name it in insecure-registries)";
+	else if (code == CURLE_PEER_FAILED_VERIFICATION)
+		advice = " (its CA belongs into the certificates directory, or the registry into "
+			 "insecure-registries)";
+	fetch_die(COX_REASON_SERVICE_UNAVAILABLE,
+		  "unable to ping registry endpoint %s://%s/v2/: %s%s", plain ? "http" : "https",
+		  fetch_request.registry, *detail ? detail : curl_easy_strerror(code), advice);
+}
+
 void fetch_get(const char *kind, const char *reference, struct cox_buf *body, int into,
 	       uint64_t size, unsigned layer, char digest[FETCH_DIGEST_SIZE])
 {
@@ -454,8 +472,11 @@ void fetch_get(const char *kind, const char *reference, struct cox_buf *body, in
 		    (code == CURLE_COULDNT_CONNECT && attempt > 2)) {
 			if (code == CURLE_OK)
 				fail_status(&transfer, kind, reference);
-			fetch_die(COX_REASON_SERVICE_UNAVAILABLE, "%s: %s", fetch_request.registry,
-				  curl_easy_strerror(code));
+			if (transfer.status)
+				fetch_die(COX_REASON_SERVICE_UNAVAILABLE, "%s: %s",
+					  fetch_request.registry,
+					  *detail ? detail : curl_easy_strerror(code));
+			fail_connection(code);
 		}
 		nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
 	}
