@@ -182,7 +182,8 @@ is_clean() {
 # after a failure whatever is in it
 remove_cgroups() {
 	local group
-	find /sys/fs/cgroup -depth -path "*$(cgroup_of "$1")*" -type d 2>/dev/null |
+	find /sys/fs/cgroup -depth \( -path "*$(cgroup_of "$1")" -o -path "*$(cgroup_of "$1")/*" \) \
+		-type d 2>/dev/null |
 		while read -r group; do
 			rmdir "$group" || return 1
 		done
