@@ -7,6 +7,8 @@
  */
 #include "daemon.h"
 
+#include "config.h"
+
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
