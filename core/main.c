@@ -46,7 +46,6 @@ static int confine_control_plane(const struct daemon *const *parts, struct cox_e
 			 confine_to_user(user, group, err) != 0)
 			return -1;
 	}
-	/* After the change of user, which makes a process forget whom it follows. */
 	up_follow();
 	return confine_calls(err);
 }

@@ -3,8 +3,11 @@
  * A whole cluster; see the header. The control plane is this same program
  * started again. It says READY as any daemon does, on a socket made for it; if
  * it ends by itself it is started anew after a second. The socket that the node
- * reaches it by outlives it, so that connections wait for the next one. `lock`
- * guards the descriptor of the process and `stopping`.
+ * reaches it by outlives it, so that connections wait for the next one. It ends
+ * when this process does, by the end of a pipe that nobody writes to: the signal
+ * that the kernel has for that comes once for every thread of a parent that is
+ * killed, and a second request to stop means "at once". `lock` guards the
+ * descriptor of the process and `stopping`.
  */
 #include "up.h"
 
@@ -17,6 +20,7 @@
 #include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/text.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -24,8 +28,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -33,6 +37,7 @@
 #define ENVIRONMENT "COXSWAIN_UP"
 enum {
 	CHILD_SOCKET = 3,
+	CHILD_LIFE, /* the pipe that ends with the process that started it */
 	BACKLOG = 128,
 	SOCKET_NAME_SIZE = sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1
 };
@@ -47,14 +52,14 @@ static struct {
 	pthread_t thread;
 	bool thread_runs;
 	bool stopping;
-	bool idle;     /* the thread has seen that, and starts nothing any more */
-	bool released; /* the thread may end */
+	int life[2]; /* a pipe whose second end nobody else has */
 	int process; /* pidfd of the control plane, or -1 */
 	int socket;  /* listens for the node; -1: one process for all */
 	char socket_name[SOCKET_NAME_SIZE];
 	const struct daemon *daemon;
 } up = {.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
+	.life = {-1, -1},
 	.process = -1,
 	.socket = -1};
 
@@ -93,6 +98,8 @@ static int open_server_socket(struct daemon *daemon, struct cox_error *err)
 		return -1;
 	if (listen(up.socket, BACKLOG) != 0)
 		return error_errno(err, errno, "listen for the node");
+	if (pipe2(up.life, O_CLOEXEC) != 0)
+		return error_errno(err, errno, "make a pipe for the control plane");
 	daemon->server_socket = up.socket_name;
 	return 0;
 }
@@ -110,10 +117,32 @@ int up_own_socket(void)
 	return (int)fd;
 }
 
+static void *follow(void *unused)
+{
+	char byte;
+	ssize_t got;
+
+	(void)unused;
+	do
+		got = read(CHILD_LIFE, &byte, 1);
+	while (got > 0 || (got < 0 && errno == EINTR));
+	log_warning("The process that started the control plane has ended: stopping");
+	daemon_stop();
+	return NULL;
+}
+
 void up_follow(void)
 {
-	if (getenv(ENVIRONMENT) && prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
+	struct stat pipe;
+	pthread_t thread;
+
+	if (up_own_socket() < 0)
+		return;
+	if (fstat(CHILD_LIFE, &pipe) != 0 || !S_ISFIFO(pipe.st_mode) ||
+	    pthread_create(&thread, NULL, follow, NULL) != 0)
 		log_warning("The control plane may outlive the process that started it");
+	else
+		pthread_detach(thread);
 }
 
 /* Starts it with the common flags that this process was given. */
@@ -123,7 +152,8 @@ static int spawn_control_plane(const char *socket_name, int *process, struct cox
 	COX_VEC(const char *) argv = {NULL, 0, 0};
 	cox_autobuf notify = COX_BUF_INIT, own = COX_BUF_INIT;
 	const char *env[4] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
-	const struct cox_spawn_fd fds[] = {{1, 1}, {2, 2}, {up.socket, CHILD_SOCKET}};
+	const struct cox_spawn_fd fds[] = {
+		{1, 1}, {2, 2}, {up.socket, CHILD_SOCKET}, {up.life[0], CHILD_LIFE}};
 	char program[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	struct cox_spawn what = {.struct_size = sizeof(what),
@@ -131,7 +161,7 @@ static int spawn_control_plane(const char *socket_name, int *process, struct cox
 				 .env = env,
 				 .cwd = ".", /* relative paths of flags stay right */
 				 .fds = fds,
-				 .fd_count = 3};
+				 .fd_count = sizeof(fds) / sizeof(fds[0])};
 	int status;
 
 	if (length < 0)
@@ -271,12 +301,6 @@ static void *look_after(void *unused)
 		if (start_control_plane(&err) != 0)
 			log_error("%s", error_text(&err));
 	}
-	/* The kernel ends a child when the thread ends that started it, not the process. */
-	cox_lock_scope(&up.lock);
-	up.idle = true;
-	pthread_cond_broadcast(&up.changed);
-	while (!up.released)
-		pthread_cond_wait(&up.changed, &up.lock);
 	return NULL;
 }
 
@@ -310,23 +334,24 @@ int up_reload(struct daemon *daemon, struct cox_error *err)
 	return status;
 }
 
+static void close_once(int *fd)
+{
+	if (*fd >= 0)
+		close(cox_steal_fd(fd));
+}
+
 void up_stop(struct daemon *daemon)
 {
 	pthread_mutex_lock(&up.lock);
 	up.stopping = true;
 	pthread_cond_broadcast(&up.changed);
-	while (up.thread_runs && !up.idle)
-		pthread_cond_wait(&up.changed, &up.lock);
-	pthread_mutex_unlock(&up.lock);
-	/* The node first: it may have pods to stop, and tells the server so. */
-	compose_stop(daemon);
-	end_control_plane();
-	pthread_mutex_lock(&up.lock);
-	up.released = true;
-	pthread_cond_broadcast(&up.changed);
 	pthread_mutex_unlock(&up.lock);
 	if (up.thread_runs)
 		pthread_join(up.thread, NULL);
-	if (up.socket >= 0)
-		close(cox_steal_fd(&up.socket));
+	/* The node first: it may have pods to stop, and tells the server so. */
+	compose_stop(daemon);
+	end_control_plane();
+	close_once(&up.life[0]);
+	close_once(&up.life[1]);
+	close_once(&up.socket);
 }
