@@ -48,3 +48,10 @@ EXTRA_DIST += tests/e2e/controllers.bats
 # Whole clusters.
 TESTS += tests/e2e/up.bats
 EXTRA_DIST += tests/e2e/up.bats
+
+# The five daemons by their names, with the files of /etc/kubernetes.
+DAEMONS_TESTS = %D%/daemons.bats %D%/daemons_nodes.bats %D%/daemons_kill.bats \
+	%D%/daemons_up.bats %D%/daemons_plugins.bats %D%/daemons_service.bats \
+	%D%/daemons_pull.bats
+TESTS += $(DAEMONS_TESTS)
+EXTRA_DIST += $(DAEMONS_TESTS) tests/lib/daemons.bash
