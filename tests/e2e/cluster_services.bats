@@ -141,6 +141,11 @@ answered_by_all() {
 	create "$(simple_pod asker "ask() { timeout 5 wget -qO- http://$address/; }
 		while :; do ask || ask || echo failed; usleep 20000; done")"
 	retry 30 pod_is_ready asker
+	have_answered() {
+		log_of asker >"$dir/asked" &&
+			same "" "$(comm -23 <(sort <<<"$1") <(sort -u "$dir/asked"))" 2>"$dir/differ"
+	}
+	retry 20 have_answered "$before"
 	for old in $before; do
 		kubectl delete pod "$old" --grace-period=1 --wait=true
 		retry 30 pods_are 2 app=nginx
@@ -149,11 +154,7 @@ answered_by_all() {
 	same "" "$(comm -12 <(names_of app=nginx) - <<<"$before")"
 	same "$address" "$(address_of nginx-service)"
 	# It was asking all the time: those that went answered, and those that came.
-	all_have() {
-		log_of asker >"$dir/asked" && same "" "$(comm -23 \
-			<(printf '%s\n%s\n' "$before" "$(names_of app=nginx)" | sort) <(sort -u "$dir/asked"))"
-	}
-	retry 10 all_have
+	retry 20 have_answered "$(printf '%s\n%s' "$before" "$(names_of app=nginx)")"
 	lacks failed "$(cat "$dir/asked")"
 	kubectl delete pod asker --grace-period=1
 	answered_by_all 4 "$(names_of app=nginx)" ask "http://$address/"

@@ -458,12 +458,16 @@ static int delete (struct fake_server *server, const struct client_request *requ
 						   : NULL;
 	struct stored *stored = find(server, request->resource, request->namespace, request->name);
 	const char *uid = value_text(value_path(options, "preconditions.uid"));
+	const char *revision = value_text(value_path(options, "preconditions.resourceVersion"));
 
 	if (!stored)
 		return answer_missing(answer, request);
 	if (*uid && strcmp(uid, object_uid(stored->object)) != 0)
 		return answer_status(answer, 409, "Conflict",
 				     "the UID in the precondition differs");
+	if (*revision && strcmp(revision, object_revision(stored->object)) != 0)
+		return answer_status(answer, 409, "Conflict",
+				     "the resource version in the precondition differs");
 	return take_away(server, stored, &arena, options, answer);
 }
 
@@ -666,8 +670,7 @@ static int fake_call(void *self, const struct client_identity *who,
 	if (failure)
 		return answer_status(answer, failure->code, failure->reason, failure->message);
 	serve(server, request, answer);
-	if (answer->code == 409 &&
-	    (request->verb == CLIENT_UPDATE || request->verb == CLIENT_CREATE))
+	if (answer->code == 409 && request->verb != CLIENT_PATCH)
 		uncount_request(server, request->verb, request->resource);
 	wake_all(server);
 	return 0;

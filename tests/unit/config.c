@@ -378,7 +378,7 @@ static void daemon_tables_are_sound(void **state)
 	flags_add(&set, kubelet_flags, kubelet_flag_count, &kubelet);
 	PARSE(&set, FLAGS_COMMAND_LINE, "--api_servers=http://m:8080", "--hostname_override=n1");
 	assert_string_equal(kubelet.hostname_override, "n1");
-	assert_int_equal(kubelet.read_only_port, 10255);
+	assert_int_equal(kubelet.healthz_port, 10248);
 	flags_free(&set);
 	flags_init(&set, "kube-proxy");
 	flags_add(&set, proxy_flags, proxy_flag_count, &proxy);

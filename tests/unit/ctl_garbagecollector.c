@@ -136,8 +136,9 @@ static void test_orphan(void **state)
 	fixture_run(f, "garbagecollector", NULL);
 	delete_rc(f, "web", "Orphan");
 	eventually(!exists(f, RCS, "n", "web"));
-	assert_string_equal(field(f, "pods", "n", "a", "metadata.ownerReferences"), "[]");
 	assert_int_equal(fake_requests(f->server, CLIENT_DELETE, "pods"), 0);
+	assert_true(exists(f, "pods", "n", "a"));
+	assert_string_equal(field(f, "pods", "n", "a", "metadata.ownerReferences"), "[]");
 }
 
 static void test_unknown_kind(void **state)

@@ -404,8 +404,10 @@ static void test_volumes(void **state)
 			    "blue")));
 	assert_string_equal(volume_text("vol", "volumes/kubernetes.io~configmap/c/size", text),
 			    "9");
-	assert_string_equal(
-		volume_text("vol", "volumes/kubernetes.io~projected/p/deep/color", text), "blue");
+	eventually((look_again("vol"),
+		    !strcmp(volume_text("vol", "volumes/kubernetes.io~projected/p/deep/color",
+					text),
+			    "blue")));
 	/* What the pod says of itself is seen at once. */
 	request.body_size = strlen(patch);
 	if (client_call(at.client, &request, NULL, NULL))
