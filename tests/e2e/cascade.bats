@@ -97,6 +97,37 @@ is_gone() {
 	run -0 kubectl delete rc scaled
 }
 
+# rows: 89
+@test "of too many pods those go first that have no node, do not run, or are not ready" {
+	local name running
+	make_controller chosen 4
+	# run_pod NAME READY: as a scheduler and a kubelet would say it
+	run_pod() {
+		api POST "$pods/$1/binding" \
+			-d "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"$1\"},\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}"
+		expect 201
+		api PATCH "$pods/$1/status" -H 'Content-Type: application/merge-patch+json' \
+			-d "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"$2\"}]}}"
+		expect 200
+	}
+	read -r name running <<<"$(pod_names chosen)"
+	# The first stays without a node, the second is not ready, two are.
+	run_pod "${running%% *}" False
+	running=${running#* }
+	for name in $running; do
+		run_pod "$name" True
+	done
+	is_counted() {
+		api GET /api/v1/namespaces/default/replicationcontrollers/chosen
+		[ "$(query .status.readyReplicas)" = 2 ]
+	}
+	retry 20 is_counted
+	run -0 kubectl scale rc chosen --replicas=2
+	retry 20 has_pods chosen 2
+	same "$running" "$(pod_names chosen)"
+	run -0 kubectl delete rc chosen --now
+}
+
 # rows: 70
 @test "deleting a controller takes its pods along" {
 	make_controller background 3

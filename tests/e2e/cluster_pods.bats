@@ -253,6 +253,30 @@ REDIS_MASTER_SERVICE_PORT_DB=6379" "$(log_of late | grep REDIS_MASTER | sort)"
 	has 'pod nowhere does not have a host assigned' "$(cat "$dir/said")"
 }
 
+# rows: 73
+@test "logs: of one container of several, as they come, and of the one before" {
+	local follower
+	create_pod talks 'echo first; while [ ! -e /tmp/go ]; do usleep 50000; done; echo second; exec sleep 600' \
+		'.spec.containers += [{name: "other", image: "busybox:1", command: ["sh", "-c", "echo aside; exec sleep 600"]}]'
+	retry 30 pod_is_ready talks
+	has "a container name must be specified" \
+		"$(curl -s "$server/api/v1/namespaces/default/pods/talks/log" | jq -r .message)"
+	same aside "$(kubectl logs talks -c other)"
+	kubectl logs -f talks -c c >"$dir/followed" 2>&1 3>&- &
+	follower=$!
+	retry 20 grep -qx first "$dir/followed"
+	lacks second "$(cat "$dir/followed")"
+	on one touch "/proc/$(init_of talks c)/root/tmp/go"
+	retry 20 grep -qx second "$dir/followed"
+	same second "$(kubectl logs talks -c c --tail=1)"
+	kubectl delete pod talks --grace-period=1
+	wait "$follower" || :
+	create_pod again 'if [ -e /v/run ]; then echo "second run"; exec sleep 600; fi; : >/v/run; echo "first run"' \
+		'.spec += {volumes: [{name: "v", emptyDir: {}}]} | .spec.containers[0].volumeMounts = [{name: "v", mountPath: "/v"}]'
+	retry 40 logged "second run" again
+	same "first run" "$(kubectl logs again -p)"
+}
+
 @test "what is not there yet says so" {
 	has "MethodNotAllowed): pods/exec is not offered" "$(! kubectl exec entered -- true 2>&1)"
 	has "pods/portforward is not offered by this server" \

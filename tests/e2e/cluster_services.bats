@@ -300,6 +300,35 @@ v2"
 		"$(kubectl get events --field-selector involvedObject.name=redis-master-1nd8y,reason=Scheduled)"
 }
 
+# rows: 162
+@test "a disk that one pod writes to is no other pod's on this node" {
+	# disk_pod NAME VOLUME-SOURCE-JSON
+	disk_pod() {
+		create "$(simple_pod "$1" 'exec sleep 600' ".spec.volumes = [{name: \"d\"} + $2]")"
+	}
+	is_scheduled() {
+		[ "$(pod_says .spec.nodeName "$1")" = one ]
+	}
+	waits_for_disk() {
+		grep -q "failed to find fit for pod $1 on node one: NoDiskConflict\$" "$dir/up.log" &&
+			[ "$(pod_says .spec.nodeName "$1")" = null ]
+	}
+	disk_pod writer '{gcePersistentDisk: {pdName: "shared", fsType: "ext4"}}'
+	retry 20 is_scheduled writer
+	disk_pod second '{gcePersistentDisk: {pdName: "shared", fsType: "ext4", readOnly: true}}'
+	disk_pod ebs '{awsElasticBlockStore: {volumeID: "v", readOnly: true}}'
+	retry 20 is_scheduled ebs
+	disk_pod ebs-too '{awsElasticBlockStore: {volumeID: "v", readOnly: true}}'
+	retry 20 waits_for_disk second
+	retry 20 waits_for_disk ebs-too
+	# Two that only read one GCE disk may share it.
+	disk_pod reader '{gcePersistentDisk: {pdName: "read", readOnly: true}}'
+	disk_pod reader-too '{gcePersistentDisk: {pdName: "read", readOnly: true}}'
+	retry 20 is_scheduled reader
+	retry 20 is_scheduled reader-too
+	kubectl delete pod writer second ebs ebs-too reader reader-too --grace-period=1
+}
+
 # rows: 124
 @test "what happens again and again is one event with a count" {
 	create "$(simple_pod crash 'exit 1')"

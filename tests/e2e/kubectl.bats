@@ -536,3 +536,72 @@ pod/picked" "$output"
 	run -0 kubectl delete pod nothing --ignore-not-found
 	same "" "$output"
 }
+
+# rows: 60 62 65 87
+@test "help, and what is said to commands that lack something" {
+	# Before any server is asked.
+	run -0 "$KUBECTL" help create
+	has "Usage:" "$output"
+	has "--filename" "$output"
+	same "$output" "$("$KUBECTL" create -h)"
+	run -1 kubectl get
+	has "You must specify the type of resource to get" "$output"
+	run -1 kubectl create
+	has "must specify one of -f and -k" "$output"
+	run -1 "$KUBECTL" frobnicate
+	has 'unknown command "frobnicate" for "kubectl"' "$output"
+}
+
+# rows: 253
+@test "what this server does not have is said so" {
+	run -1 kubectl get --raw /apis/future.example/v7/namespaces/default/things
+	has "the server could not find the requested resource" "$output"
+	printf 'apiVersion: future.example/v7\nkind: Thing\nmetadata:\n  name: x\n' >"$dir/thing.yaml"
+	run -1 kubectl create -f "$dir/thing.yaml"
+	has 'no matches for kind "Thing" in version "future.example/v7"' "$output"
+}
+
+# rows: 83
+@test "config: clusters, contexts and credentials, seen by every other command" {
+	local file=$dir/kubeconfig
+	! older 27 || skip "this build of kubectl crashes when it writes a second entry"
+	# The server comes from the file this time.
+	from_file() {
+		(cd "$dir" && timeout 60 "$KUBECTL" --kubeconfig="$file" --cache-dir="$dir/cache" "$@")
+	}
+	from_file config set-cluster here --server="$server"
+	from_file config set-credentials me --token=secret
+	from_file config set-context work --cluster=here --user=me --namespace=kube-public
+	from_file config use-context work
+	from_file config view | grep -qx "    server: $server"
+	same work "$(from_file config current-context)"
+	run -0 from_file create configmap from-file --from-literal=a=b
+	api GET /api/v1/namespaces/kube-public/configmaps/from-file
+	expect 200
+	from_file config set contexts.work.namespace default
+	run -1 from_file get configmap from-file
+	has 'configmaps "from-file" not found' "$output"
+	from_file config unset contexts.work.namespace
+	run -1 grep -q 'namespace: default' "$file"
+	api DELETE /api/v1/namespaces/kube-public/configmaps/from-file
+	expect 200
+}
+
+# rows: 78
+@test "proxy: the API on a local port" {
+	local port pid
+	make_pod proxied
+	(cd "$dir" && exec setpriv --pdeathsig KILL "$KUBECTL" --server="$server" \
+		--cache-dir="$dir/cache" proxy --port=0 >"$dir/proxy.out" 2>&1 3>&-) &
+	pid=$!
+	retry 20 grep -q 'Starting to serve on' "$dir/proxy.out"
+	port=$(sed -n 's/^Starting to serve on .*://p' "$dir/proxy.out")
+	same proxied "$(curl -s "http://127.0.0.1:$port/api/v1/namespaces/default/pods/proxied" |
+		jq -r .metadata.name)"
+	# A watch goes through it, too.
+	same ADDED "$(curl -sN --max-time 20 \
+		"http://127.0.0.1:$port/api/v1/namespaces/default/pods?watch=true&timeoutSeconds=1" |
+		jq -r 'select(.object.metadata.name == "proxied").type' | head -1)"
+	kill "$pid"
+	wait "$pid" 2>/dev/null || :
+}
