@@ -24,7 +24,19 @@ tests_fuzz_config_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 endif
 
 # The same functions over the kept seeds, without libFuzzer, in make check.
-EXTRA_DIST += %D%/seeds/json %D%/seeds/protobuf %D%/seeds/selector %D%/seeds/patch %D%/seeds/yaml
+EXTRA_DIST += %D%/seeds/config %D%/seeds/json %D%/seeds/protobuf %D%/seeds/selector %D%/seeds/patch %D%/seeds/yaml
+
+check_PROGRAMS += tests/fuzz/config_replay
+TESTS += tests/fuzz/config_replay
+tests_fuzz_config_replay_SOURCES = %D%/config.c %D%/replay.c
+tests_fuzz_config_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_config_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+check_PROGRAMS += tests/fuzz/request_replay
+TESTS += tests/fuzz/request_replay
+tests_fuzz_request_replay_SOURCES = %D%/request.c %D%/replay.c
+tests_fuzz_request_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_request_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 
 check_PROGRAMS += tests/fuzz/json_replay
 TESTS += tests/fuzz/json_replay
