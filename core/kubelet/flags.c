@@ -50,7 +50,8 @@ const struct flag kubelet_flags[] = {
 	/* this node */
 	ENTRY(STRING, "hostname-override", hostname_override, NULL,
 	      "Name of the node; empty: the host name"),
-	ENTRY(STRING, "node-ip", node_ip, NULL, "Address of the node; empty: found out"),
+	ENTRY(STRING, "node-ip", node_ip, NULL,
+	      "Address of the node; empty: its name if that is one, or found out"),
 	ENTRY(MAP, "node-labels", node_labels, NULL, "Labels to register with"),
 	ENTRY(LIST, "register-with-taints", register_with_taints, NULL, "Taints to register with"),
 	ENTRY(BOOL, "register-node", register_node, "true", "Register with the apiserver"),

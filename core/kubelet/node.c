@@ -82,6 +82,17 @@ static bool default_device(char device[IFNAMSIZ])
 	return false;
 }
 
+static bool is_address(const char *text)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
+/*
+ * A node that is named by an address is to be reached there: the shipped files
+ * name it 127.0.0.1, and its port is open at no other address.
+ */
 char *node_find_address(const struct kubelet_config *config)
 {
 	struct ifaddrs *all = NULL;
@@ -90,6 +101,8 @@ char *node_find_address(const struct kubelet_config *config)
 
 	if (config->node_ip && *config->node_ip)
 		return cox_strdup(config->node_ip);
+	if (config->hostname_override && is_address(config->hostname_override))
+		return cox_strdup(config->hostname_override);
 	if (getifaddrs(&all) != 0)
 		return NULL;
 	for (struct ifaddrs *at = all; at && !*text; at = at->ifa_next) {

@@ -5,12 +5,14 @@
  */
 #include "kubelet_fixture.h"
 
+#include "kubelet/node.h"
 #include "kubelet/sources.h"
 
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static bool node_said(const char *reason, const char *message)
@@ -419,6 +421,32 @@ static void test_dead_containers(void **state)
 	end();
 }
 
+/* Where the apiserver is to find this node. */
+static void test_address(void **state)
+{
+	static const struct {
+		const char *ip, *name, *address;
+	} rows[] = {{"10.0.0.9", "192.0.2.1", "10.0.0.9"},
+		    {"", "127.0.0.1", "127.0.0.1"},
+		    {NULL, "2001:db8::1", "2001:db8::1"}};
+	struct kubelet_config config = {.hostname_override = "192.0.2.1.example"};
+	char *found = node_find_address(&config), *plain;
+
+	(void)state;
+	config.hostname_override = NULL;
+	plain = node_find_address(&config);
+	assert_true(!found == !plain && (!found || strcmp(found, plain) == 0));
+	free(found);
+	free(plain);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		config.node_ip = rows[i].ip;
+		config.hostname_override = rows[i].name;
+		found = node_find_address(&config);
+		assert_string_equal(found, rows[i].address);
+		free(found);
+	}
+}
+
 /* What a reboot left: volumes and logs of pods that nobody has any more. */
 static void test_orphans(void **state)
 {
@@ -456,14 +484,12 @@ static void test_orphans(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_node),
-					   cmocka_unit_test(test_node_tells),
-					   cmocka_unit_test(test_static_pods),
-					   cmocka_unit_test(test_manifests),
-					   cmocka_unit_test(test_logs),
-					   cmocka_unit_test(test_full_disk),
-					   cmocka_unit_test(test_dead_containers),
-					   cmocka_unit_test(test_orphans)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_node),	   cmocka_unit_test(test_address),
+		cmocka_unit_test(test_node_tells), cmocka_unit_test(test_static_pods),
+		cmocka_unit_test(test_manifests),  cmocka_unit_test(test_logs),
+		cmocka_unit_test(test_full_disk),  cmocka_unit_test(test_dead_containers),
+		cmocka_unit_test(test_orphans)};
 
 	return cmocka_run_group_tests_name("kubelet_node", tests, NULL, NULL);
 }
