@@ -31,3 +31,4 @@ include tests/e2e/local.mk
 include tests/facts/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
+include tests/vm/local.mk

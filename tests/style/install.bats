@@ -104,6 +104,8 @@ dump() {
 	run -0 dump kube-controller-manager
 	[[ $output == *"master=http://127.0.0.1:8080 # $srcdir/config/kubernetes/config:"* ]]
 	[[ $output == *"root-ca-file=/var/lib/kubernetes/pki/ca.crt # "* ]]
+	[[ $output == *"allocate-node-cidrs=true # "* ]]
+	[[ $output == *"cluster-cidr=10.244.0.0/16 # "* ]]
 }
 
 @test "the plugins that the shipped files name load, and take what they are told" {

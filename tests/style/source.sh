@@ -152,7 +152,7 @@ c_files | grep '^core/[a-z]*/' | xargs grep -oE '^#include "[a-z]+/' | awk -F'[/
 {
 	echo bootstrap
 	echo .ci/run
-	sources -path 'config/init.d/*' -o -path 'config/demo/make-*' -o -name '*.sh' -o -name '*.bash'
+	sources -path 'config/init.d/*' -o -path 'config/demo/make-*' -o -path 'tests/vm/[!l]*' -o -name '*.sh' -o -name '*.bash'
 } >"${TMPDIR:-/tmp}/coxswain-scripts.$$"
 # SC2154: srcdir and builddir come from make. SC1091: no source is followed.
 xargs shellcheck -e SC2154,SC1091 <"${TMPDIR:-/tmp}/coxswain-scripts.$$" 2>&1 |
