@@ -361,7 +361,6 @@ static void test_masquerade(void **state)
 static void serve(struct space *server, const struct space *pod, const char *port, const char *word)
 {
 	char pid[16];
-	cox_autobuf answer = COX_BUF_INIT;
 	const char *argv[] = {"/usr/bin/nsenter",
 			      "-t",
 			      pid,
