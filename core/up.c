@@ -56,7 +56,7 @@ static struct {
 	int process; /* pidfd of the control plane, or -1 */
 	int socket;  /* listens for the node; -1: one process for all */
 	char socket_name[SOCKET_NAME_SIZE];
-	const struct daemon *daemon;
+	struct compose_words words; /* of the command line, which no reload changes */
 } up = {.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
 	.life = {-1, -1},
@@ -148,7 +148,6 @@ void up_follow(void)
 /* Starts it with the common flags that this process was given. */
 static int spawn_control_plane(const char *socket_name, int *process, struct cox_error *err)
 {
-	struct compose_words words = {.items = {NULL, 0, 0}};
 	COX_VEC(const char *) argv = {NULL, 0, 0};
 	cox_autobuf notify = COX_BUF_INIT, own = COX_BUF_INIT;
 	const char *env[4] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
@@ -167,11 +166,10 @@ static int spawn_control_plane(const char *socket_name, int *process, struct cox
 	if (length < 0)
 		return error_errno(err, errno, "find this program's own file");
 	program[length] = '\0';
-	compose_words_make(up.daemon, &words);
 	cox_vec_push(&argv, "coxswain");
 	cox_vec_push(&argv, "control-plane");
-	for (size_t i = 0; i < words.items.count; i++)
-		cox_vec_push(&argv, words.items.items[i]);
+	for (size_t i = 0; i < up.words.items.count; i++)
+		cox_vec_push(&argv, up.words.items.items[i]);
 	cox_vec_push(&argv, NULL);
 	what.argv = argv.items;
 	cox_buf_printf(&own, ENVIRONMENT "=%d", CHILD_SOCKET);
@@ -179,7 +177,6 @@ static int spawn_control_plane(const char *socket_name, int *process, struct cox
 	env[1] = own.data;
 	env[2] = notify.data;
 	status = spawn_process(&what, process, NULL, err);
-	compose_words_free(&words);
 	cox_vec_free(&argv);
 	return status;
 }
@@ -306,13 +303,12 @@ static void *look_after(void *unused)
 
 int up_start(struct daemon *daemon, struct cox_error *err)
 {
+	const struct compose_config *config = daemon->config;
 	int failure;
 
-	const struct compose_config *config = daemon->config;
-
-	up.daemon = daemon;
 	if (config->single_process)
 		return compose_start(daemon, err);
+	compose_words_make(daemon, &up.words);
 	if (open_server_socket(daemon, err) != 0 || start_control_plane(err) != 0 ||
 	    compose_start(daemon, err) != 0)
 		return -1;
@@ -354,4 +350,5 @@ void up_stop(struct daemon *daemon)
 	close_once(&up.life[0]);
 	close_once(&up.life[1]);
 	close_once(&up.socket);
+	compose_words_free(&up.words);
 }

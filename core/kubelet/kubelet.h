@@ -85,7 +85,7 @@ struct kubelet {
 	pthread_t keeper; /* looks at everything now and then */
 	unsigned worker_count, reporter_count;
 	bool keeper_runs;
-	struct node *node;
+	struct node *_Atomic node; /* jobs look whether it is there yet */
 	struct housekeeper *housekeeper;
 	struct sources *sources;
 	struct prober *prober;

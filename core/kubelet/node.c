@@ -473,6 +473,7 @@ static void set_ranges(void *context)
 		value_text(object_path(object_root(ranges->object), "spec.podCIDR")), NULL};
 	cox_autoerror err = COX_ERROR_INIT;
 	size_t count = *cidrs[0] ? 1 : 0;
+	struct node *node;
 
 	for (size_t i = 0; i < 2 && value_at(list, i); i++) {
 		cidrs[i] = value_text(value_at(list, i));
@@ -484,8 +485,9 @@ static void set_ranges(void *context)
 		pods_wake_all(kubelet);
 	object_unref(ranges->object);
 	free(ranges);
-	if (count && kubelet->node)
-		node_wake(kubelet->node);
+	node = kubelet->node;
+	if (count && node)
+		node_wake(node);
 }
 
 void node_changed(void *context, const struct cox_object *old, const struct cox_object *now)
