@@ -130,14 +130,16 @@ void serve_discovery(struct fixture *f, const char *kinds)
 	snprintf(words, sizeof(words), "%s", kinds);
 	cox_buf_str(&text, "{\"kind\":\"APIResourceList\",\"groupVersion\":\"v1\",\"resources\":[");
 	while ((word = strsep(&at, " "))) {
-		char *kind = strchr(word, '/');
+		char *kind = strchr(word, '/'), *cluster = strchr(word, '!');
 
 		*kind++ = '\0';
+		if (cluster)
+			*cluster = '\0';
 		cox_buf_printf(&text,
-			       "%s{\"name\":\"%s\",\"namespaced\":true,\"kind\":\"%s\",\"verbs\":["
+			       "%s{\"name\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",\"verbs\":["
 			       "\"create\",\"delete\",\"deletecollection\",\"get\",\"list\","
 			       "\"patch\",\"update\",\"watch\"]}",
-			       word == words ? "" : ",", word, kind);
+			       word == words ? "" : ",", word, cluster ? "false" : "true", kind);
 	}
 	cox_buf_str(&text, "]}");
 	fake_document(f->server, "/api/v1", text.data);

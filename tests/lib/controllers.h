@@ -34,7 +34,7 @@ bool exists(struct fixture *f, const char *resource, const char *namespace, cons
 /* fake_put with a printf format in which ' stands for ". */
 void put(struct fixture *f, const char *resource, const char *format, ...) COX_PRINTF(3, 4);
 bool has_event(struct fixture *f, const char *reason, const char *message);
-/* Serves discovery of these kinds: "pods/Pod services/Service", all namespaced. */
+/* Serves discovery of these kinds: "pods/Pod services/Service"; "nodes/Node!": cluster-scoped. */
 void serve_discovery(struct fixture *f, const char *kinds);
 
 #endif

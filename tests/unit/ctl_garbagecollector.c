@@ -168,13 +168,139 @@ static void test_failed_delete(void **state)
 	eventually(!exists(f, "pods", "n", "a"));
 }
 
+/* Something that is in no namespace cannot be owned by what is in one: it is never deleted. */
+static void test_namespaced_owner_of_cluster_object(void **state)
+{
+	struct fixture *f = *state;
+
+	serve_discovery(f, KINDS " nodes/Node!");
+	put_rc(f, "web");
+	put(f, "nodes",
+	    "{'kind':'Node','apiVersion':'v1','metadata':{'name':'a','ownerReferences':["
+	    "{'apiVersion':'v1','kind':'ReplicationController','name':'web','uid':'%s'}]}}",
+	    uid(f, "web"));
+	put(f, "nodes",
+	    "{'kind':'Node','apiVersion':'v1','metadata':{'name':'b','ownerReferences':["
+	    "{'apiVersion':'v1','kind':'ReplicationController','name':'web','uid':'x'},"
+	    "{'apiVersion':'v1','kind':'Node','name':'gone','uid':'y'}]}}");
+	put(f, "nodes",
+	    "{'kind':'Node','apiVersion':'v1','metadata':{'name':'c','ownerReferences':["
+	    "{'apiVersion':'v1','kind':'Node','name':'gone','uid':'y'}]}}");
+	fixture_run(f, "garbagecollector", NULL);
+	eventually(has_event(f, "OwnerRefInvalidNamespace",
+			     "ownerRef [v1/ReplicationController, namespace: , name: web, uid: x] "
+			     "does not exist in namespace \"\""));
+	eventually(!exists(f, "nodes", "", "c"));
+	delete_rc(f, "web", "Background");
+	put_pod(f, "mark", "web", "x");
+	eventually(!exists(f, "pods", "n", "mark"));
+	assert_int_equal(fake_requests(f->server, CLIENT_DELETE, "nodes"), 1);
+	assert_int_equal(fake_count(f->server, "nodes"), 2);
+}
+
+/* What is in no namespace may own what is in any. */
+static void test_cluster_owner(void **state)
+{
+	struct fixture *f = *state;
+
+	serve_discovery(f, KINDS " nodes/Node!");
+	put(f, "nodes", "{'kind':'Node','apiVersion':'v1','metadata':{'name':'a'}}");
+	for (int i = 0; i < 2; i++)
+		put(f, "pods",
+		    "{'kind':'Pod','apiVersion':'v1','metadata':{'name':'p','namespace':'n%d',"
+		    "'ownerReferences':[{'apiVersion':'v1','kind':'Node','name':'a','uid':'%s'}]}}",
+		    i, field(f, "nodes", "", "a", "metadata.uid"));
+	put_pod(f, "mark", "web", "gone");
+	fixture_run(f, "garbagecollector", NULL);
+	eventually(!exists(f, "pods", "n", "mark"));
+	assert_int_equal(fake_count(f->server, "pods"), 2);
+	fake_remove(f->server, "nodes", "", "a");
+	eventually(fake_count(f->server, "pods") == 0);
+}
+
+/* An owner in another namespace is no owner; and people are told why their object went. */
+static void test_owner_elsewhere(void **state)
+{
+	struct fixture *f = *state;
+	char told[256];
+
+	serve_discovery(f, KINDS);
+	put_rc(f, "web");
+	put_pod(f, "a", "web", uid(f, "web"));
+	put(f, "pods",
+	    "{'kind':'Pod','apiVersion':'v1','metadata':{'name':'b','namespace':'other',"
+	    "'ownerReferences':[{'apiVersion':'v1','kind':'ReplicationController','name':'web',"
+	    "'uid':'%s'}]}}",
+	    uid(f, "web"));
+	fixture_run(f, "garbagecollector", NULL);
+	eventually(!exists(f, "pods", "other", "b"));
+	snprintf(told, sizeof(told),
+		 "ownerRef [v1/ReplicationController, namespace: other, name: web, uid: %s] does "
+		 "not exist in namespace \"other\"",
+		 uid(f, "web"));
+	eventually(has_event(f, "OwnerRefInvalidNamespace", told));
+	/* The owner is still known as what it is: its own pod goes with it, and not before. */
+	assert_true(exists(f, "pods", "n", "a"));
+	delete_rc(f, "web", "Background");
+	eventually(!exists(f, "pods", "n", "a"));
+}
+
+/* Two that own each other and are both to wait for the other would wait for ever. */
+static void test_circle(void **state)
+{
+	struct fixture *f = *state;
+
+	serve_discovery(f, KINDS);
+	put_rc(f, "web");
+	put(f, "configmaps",
+	    "{'kind':'ConfigMap','apiVersion':'v1','metadata':{'name':'m','namespace':'n',"
+	    "'ownerReferences':[{'apiVersion':'v1','kind':'ReplicationController','name':'web',"
+	    "'uid':'%s','blockOwnerDeletion':true}]}}",
+	    uid(f, "web"));
+	put(f, RCS,
+	    "{'kind':'ReplicationController','apiVersion':'v1','metadata':{'name':'web',"
+	    "'namespace':'n','ownerReferences':[{'apiVersion':'v1','kind':'ConfigMap','name':'m',"
+	    "'uid':'%s','blockOwnerDeletion':true}]}}",
+	    field(f, "configmaps", "n", "m", "metadata.uid"));
+	fixture_run(f, "garbagecollector", NULL);
+	delete_rc(f, "web", "Foreground");
+	eventually(!exists(f, RCS, "n", "web"));
+	eventually(!exists(f, "configmaps", "n", "m"));
+}
+
+/* Only those that say so block the deletion of their owner. */
+static void test_not_blocking(void **state)
+{
+	struct fixture *f = *state;
+
+	serve_discovery(f, KINDS);
+	put_rc(f, "web");
+	put(f, "pods",
+	    "{'kind':'Pod','apiVersion':'v1','metadata':{'name':'a','namespace':'n','finalizers':"
+	    "['x.io/hold'],'ownerReferences':[{'apiVersion':'v1','kind':"
+	    "'ReplicationController','name':'web','uid':'%s'}]}}",
+	    uid(f, "web"));
+	fixture_run(f, "garbagecollector", NULL);
+	delete_rc(f, "web", "Foreground");
+	eventually(!exists(f, RCS, "n", "web"));
+	eventually(*field(f, "pods", "n", "a", "metadata.deletionTimestamp"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_server(test_background),	 with_server(test_already_gone),
-		with_server(test_some_left),	 with_server(test_foreground),
-		with_server(test_orphan),	 with_server(test_unknown_kind),
+		with_server(test_background),
+		with_server(test_already_gone),
+		with_server(test_some_left),
+		with_server(test_foreground),
+		with_server(test_orphan),
+		with_server(test_unknown_kind),
 		with_server(test_failed_delete),
+		with_server(test_namespaced_owner_of_cluster_object),
+		with_server(test_cluster_owner),
+		with_server(test_owner_elsewhere),
+		with_server(test_circle),
+		with_server(test_not_blocking),
 	};
 
 	return cmocka_run_group_tests_name("garbagecollector", tests, NULL, NULL);

@@ -289,12 +289,31 @@ static int remove_finalizer(struct collector *self, const struct cox_call *call,
 
 /* ---- owners ---- */
 
-enum owner_state { OWNER_SOLID, OWNER_GONE, OWNER_WAITING };
+enum owner_state { OWNER_SOLID, OWNER_GONE, OWNER_WAITING, OWNER_IMPOSSIBLE };
 
 static bool waits_for_dependents(const struct collector *self, const struct cox_object *object)
 {
 	return cox_deleting(self->objects, object) &&
 	       cox_has_finalizer(self->objects, object, FOREGROUND);
+}
+
+/* Somebody wrote a reference that cannot be right, and will wonder what became of it. */
+static void tell_wrong_namespace(struct collector *self, const struct cox_object *dependent,
+				 const struct identity *owner)
+{
+	self->cluster->event(self->cluster->context, dependent, "Warning",
+			     "OwnerRefInvalidNamespace",
+			     "ownerRef [%s/%s, namespace: %s, name: %s, uid: %s] does not exist in "
+			     "namespace \"%s\"",
+			     owner->api_version, owner->kind, owner->namespace_name, owner->name,
+			     owner->uid, owner->namespace_name);
+}
+
+static bool is_namespaced(struct collector *self, const struct identity *owner)
+{
+	const struct cox_discovered *kind = resource_of(self, owner->api_version, owner->kind);
+
+	return kind && kind->namespaced;
 }
 
 static int owner_state(struct collector *self, const struct cox_call *call,
@@ -309,8 +328,16 @@ static int owner_state(struct collector *self, const struct cox_call *call,
 					  (char *)objects->text(reference, "name")};
 	struct cox_object *owner = NULL;
 
+	/* What is in no namespace cannot name one for its owner. */
+	if (is_namespaced(self, &identity) && !*identity.namespace_name) {
+		*state = OWNER_IMPOSSIBLE;
+		tell_wrong_namespace(self, dependent, &identity);
+		return 0;
+	}
 	if (get_live(self, call, &identity, &owner, err))
 		return -1;
+	if (!owner && is_namespaced(self, &identity) && graph_is_elsewhere(self->graph, &identity))
+		tell_wrong_namespace(self, dependent, &identity);
 	*state = !owner				     ? OWNER_GONE
 		 : waits_for_dependents(self, owner) ? OWNER_WAITING
 						     : OWNER_SOLID;
@@ -319,7 +346,7 @@ static int owner_state(struct collector *self, const struct cox_call *call,
 }
 
 struct owners {
-	size_t solid, gone, waiting;
+	size_t solid, gone, waiting, impossible;
 	enum owner_state *states;
 };
 
@@ -338,6 +365,7 @@ static int classify(struct collector *self, const struct cox_call *call,
 		owners->solid += owners->states[i] == OWNER_SOLID;
 		owners->gone += owners->states[i] == OWNER_GONE;
 		owners->waiting += owners->states[i] == OWNER_WAITING;
+		owners->impossible += owners->states[i] == OWNER_IMPOSSIBLE;
 	}
 	return 0;
 }
@@ -401,15 +429,56 @@ static int finish_foreground(struct collector *self, const struct cox_call *call
 	return failed;
 }
 
-static bool has_dependents(struct collector *self, const char *uid)
+/* `*waiting`: one of them waits for dependents of its own, perhaps for this very object. */
+static bool has_dependents(struct collector *self, const char *uid, bool *waiting)
 {
 	struct identities all = {0};
 	bool any;
 
+	*waiting = false;
 	graph_dependents(self->graph, uid, false, &all);
+	for (size_t i = 0; i < all.count; i++)
+		*waiting |= graph_waits(self->graph, all.items[i].uid);
 	any = all.count > 0;
 	identities_free(&all);
 	return any;
+}
+
+static bool blocks_owners(const struct cox_objects *objects, const struct cox_value *references)
+{
+	const struct cox_value *reference;
+
+	for (size_t i = 0; (reference = objects->at(references, i, NULL)); i++) {
+		if (objects->boolean(reference, "blockOwnerDeletion"))
+			return true;
+	}
+	return false;
+}
+
+/* The same references, none of which holds its owner back. */
+static int unblock_owners(struct collector *self, const struct cox_call *call,
+			  const struct cox_object *object, const struct cox_value *references,
+			  struct cox_error *err)
+{
+	const struct cox_objects *objects = self->objects;
+	const struct cox_value *reference, *member;
+	cox_autobuf members = COX_BUF_INIT;
+	struct cox_json json = COX_JSON_INIT(&members);
+	const char *key;
+
+	cox_buf_str(&members, "\"ownerReferences\":");
+	cox_json_array(&json, NULL);
+	for (size_t i = 0; (reference = objects->at(references, i, NULL)); i++) {
+		cox_json_object(&json, NULL);
+		for (size_t j = 0; (member = objects->at(reference, j, &key)); j++) {
+			if (strcmp(key, "blockOwnerDeletion") != 0)
+				cox_json_value(&json, key, objects, member);
+		}
+		cox_json_bool(&json, "blockOwnerDeletion", false);
+		cox_json_end(&json);
+	}
+	cox_json_end(&json);
+	return patch_metadata(self, call, object, &members, err);
 }
 
 /* The way of deleting that was begun, or the usual one. */
@@ -420,18 +489,38 @@ static const char *policy_of(const struct collector *self, const struct cox_obje
 	return cox_has_finalizer(self->objects, object, FOREGROUND) ? "Foreground" : "Background";
 }
 
+/*
+ * Its owner goes and waits; it takes its own dependents along. Where owners go
+ * round in a circle somebody has to stop waiting first; the change of the
+ * references brings the object back here.
+ */
+static int follow_owner(struct collector *self, const struct cox_call *call,
+			const struct cox_object *object, bool circle, struct cox_error *err)
+{
+	const struct cox_value *references =
+		self->objects->get(self->objects->root(object), "metadata.ownerReferences");
+
+	if (circle && blocks_owners(self->objects, references))
+		return unblock_owners(self, call, object, references, err);
+	return delete_object(self, call, object, "Foreground", err);
+}
+
 static int decide(struct collector *self, const struct cox_call *call,
 		  const struct cox_object *object, struct cox_error *err)
 {
 	struct owners owners = {0};
+	bool circle = false;
 	int failed;
 
 	failed = classify(self, call, object, &owners, err);
-	if (!failed && owners.solid) {
+	if (!failed && owners.impossible) {
+		/* Whether it has an owner nobody can say: it stays as it is. */
+	} else if (!failed && owners.solid) {
 		if (owners.gone || owners.waiting)
 			failed = keep_solid_owners(self, call, object, &owners, err);
-	} else if (!failed && owners.waiting && has_dependents(self, self->objects->uid(object))) {
-		failed = delete_object(self, call, object, "Foreground", err);
+	} else if (!failed && owners.waiting &&
+		   has_dependents(self, self->objects->uid(object), &circle)) {
+		failed = follow_owner(self, call, object, circle, err);
 	} else if (!failed && (owners.gone || owners.waiting)) {
 		failed = delete_object(self, call, object, policy_of(self, object), err);
 	}
@@ -451,7 +540,7 @@ static int check(struct collector *self, const struct cox_call *call, const char
 		return 0;
 	failed = get_live(self, call, &identity, &object, err);
 	if (!failed && !object)
-		graph_remove(self->graph, uid, &sink);
+		graph_remove_there(self->graph, &identity, &sink);
 	else if (!failed && waits_for_dependents(self, object))
 		failed = finish_foreground(self, call, object, err);
 	else if (!failed && !cox_deleting(self->objects, object))

@@ -184,6 +184,13 @@ static bool owners_are(const struct graph *graph, const struct node *node,
 	return true;
 }
 
+static bool is_at(const struct node *node, const struct identity *identity)
+{
+	return !strcmp(node->identity.namespace_name, identity->namespace_name) &&
+	       !strcmp(node->identity.name, identity->name) &&
+	       !strcmp(node->identity.kind, identity->kind);
+}
+
 /* ---- changes ---- */
 
 static struct node *place(struct graph *graph, const struct cox_object *object, struct notes *notes)
@@ -201,9 +208,7 @@ static struct node *place(struct graph *graph, const struct cox_object *object, 
 	} else if (!node->seen) {
 		/* What its dependents said of it may be wrong: they are checked again then. */
 		for (size_t i = 0; i < node->dependents.count; i++) {
-			if (strcmp(node->identity.namespace_name, identity.namespace_name) != 0 ||
-			    strcmp(node->identity.name, identity.name) != 0 ||
-			    strcmp(node->identity.kind, identity.kind) != 0)
+			if (!is_at(node, &identity))
 				note_check(notes, node->dependents.items[i]);
 		}
 		identity_free(&node->identity);
@@ -247,6 +252,16 @@ void graph_set(struct graph *graph, const struct cox_object *object, const struc
 	tell(&notes, sink);
 }
 
+static void remove_node(struct graph *graph, struct node *node, struct notes *notes)
+{
+	for (size_t i = 0; i < node->dependents.count; i++)
+		note_check(notes, node->dependents.items[i]);
+	drop_owners(graph, node, notes);
+	node->seen = node->deleting = node->foreground = node->orphaning = false;
+	/* With dependents left it stays as what they name. */
+	forget_if_idle(graph, node);
+}
+
 void graph_remove(struct graph *graph, const char *uid, const struct graph_sink *sink)
 {
 	struct notes notes = {0};
@@ -254,19 +269,41 @@ void graph_remove(struct graph *graph, const char *uid, const struct graph_sink 
 
 	pthread_mutex_lock(&graph->mutex);
 	node = find(graph, uid);
-	if (node) {
-		for (size_t i = 0; i < node->dependents.count; i++)
-			note_check(&notes, node->dependents.items[i]);
-		drop_owners(graph, node, &notes);
-		node->seen = node->deleting = node->foreground = node->orphaning = false;
-		/* With dependents left it stays as what they name. */
-		forget_if_idle(graph, node);
-	}
+	if (node)
+		remove_node(graph, node, &notes);
+	pthread_mutex_unlock(&graph->mutex);
+	tell(&notes, sink);
+}
+
+static bool is_elsewhere(const struct node *node, const struct identity *identity)
+{
+	return node->seen && !is_at(node, identity);
+}
+
+void graph_remove_there(struct graph *graph, const struct identity *identity,
+			const struct graph_sink *sink)
+{
+	struct notes notes = {0};
+	struct node *node;
+
+	pthread_mutex_lock(&graph->mutex);
+	node = find(graph, identity->uid);
+	if (node && !is_elsewhere(node, identity))
+		remove_node(graph, node, &notes);
 	pthread_mutex_unlock(&graph->mutex);
 	tell(&notes, sink);
 }
 
 /* ---- questions ---- */
+
+bool graph_is_elsewhere(struct graph *graph, const struct identity *identity)
+{
+	const struct node *node;
+
+	cox_lock_scope(&graph->mutex);
+	node = find(graph, identity->uid);
+	return node && is_elsewhere(node, identity);
+}
 
 bool graph_identity(struct graph *graph, const char *uid, struct identity *identity)
 {

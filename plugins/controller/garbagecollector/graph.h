@@ -36,7 +36,15 @@ void graph_free(struct graph *graph);
 void graph_set(struct graph *graph, const struct cox_object *object, const struct graph_sink *sink);
 /* It is gone; what it owned is to be checked, and owners that wait for it. */
 void graph_remove(struct graph *graph, const char *uid, const struct graph_sink *sink);
+/*
+ * The same, of what was looked for and not found: what was seen elsewhere
+ * meanwhile stays.
+ */
+void graph_remove_there(struct graph *graph, const struct identity *identity,
+			const struct graph_sink *sink);
 
+/* Seen, but not where the identity says: the reference it comes from is wrong. */
+bool graph_is_elsewhere(struct graph *graph, const struct identity *identity);
 /* False: not in the graph. */
 bool graph_identity(struct graph *graph, const char *uid, struct identity *identity);
 /* Being deleted in the foreground: waits for its dependents. */
