@@ -45,6 +45,8 @@ static const struct {
 	{"serviceaccount-controller", "serviceaccount"},
 	{"root-ca-certificate-publisher-controller", "serviceaccount"},
 	{"root-ca-cert-publisher", "serviceaccount"},
+	{"serviceaccount-token", "serviceaccount"},
+	{"serviceaccount-token-controller", "serviceaccount"},
 	{"namespace-controller", "namespace"},
 	{"endpoint", "endpoints"},
 	{"endpoints-controller", "endpoints"},

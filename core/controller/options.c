@@ -34,6 +34,7 @@ static const struct {
 	{"endpointslice", "workers", "concurrent-endpoint-syncs"},
 	{"garbagecollector", "workers", "concurrent-gc-syncs"},
 	{"serviceaccount", "root-ca-file", "root-ca-file"},
+	{"serviceaccount", "private-key-file", "service-account-private-key-file"},
 };
 
 static const struct flag *find_flag(const char *name)

@@ -4,22 +4,20 @@
  * service account "default", and the ConfigMap "kube-root-ca.crt" with the CA
  * that the server's certificate is checked against. Both come back when
  * somebody deletes them, the CA also when somebody changes it or when its
- * file changes.
+ * file changes. Secrets that ask for a token are the matter of tokens.c.
  *
  * Lock: mutex over `ca`, which the key CA_KEY replaces.
  */
-#include <coxswain/controller.h>
+#include "serviceaccount.h"
+
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/json.h>
 #include <coxswain/kit/meta.h>
 #include <coxswain/kit/request.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define QUEUE "namespaces"
 #define ACCOUNT "default"
@@ -34,42 +32,14 @@ static const struct cox_resource namespaces = {"", "v1", "namespaces"};
 static const struct cox_resource accounts = {"", "v1", "serviceaccounts"};
 static const struct cox_resource maps = {"", "v1", "configmaps"};
 
-struct accounts {
-	const struct cox_host *host;
-	const struct cox_controller_setup *setup;
-	const struct cox_cluster *cluster;
-	const struct cox_objects *objects;
-	struct cox_lister *namespace_lister;
-	struct cox_lister *account_lister;
-	struct cox_lister *map_lister;
-	char *ca_file;
-	pthread_mutex_t mutex;
-	struct cox_buf ca;
-};
-
 /* ---- the CA ---- */
-
-static int read_all(int fd, struct cox_buf *out)
-{
-	ssize_t got;
-
-	while ((got = read(fd, cox_buf_reserve(out, 4096), 4096)) > 0) {
-		cox_buf_added(out, (size_t)got);
-		if (out->size > CA_MAX) {
-			errno = EFBIG;
-			return -1;
-		}
-	}
-	return got < 0 ? -1 : 0;
-}
 
 /* Sets `*changed` if the file has something else than before. */
 static int load_ca(struct accounts *self, bool *changed, struct cox_error *err)
 {
-	cox_autoclose int fd = open(self->ca_file, O_RDONLY | O_CLOEXEC);
 	cox_autobuf text = COX_BUF_INIT;
 
-	if (fd < 0 || read_all(fd, &text))
+	if (read_file(self->ca_file, CA_MAX, &text))
 		return self->host->fail(err, COX_REASON_INVALID, "root CA: %s: %s", self->ca_file,
 					strerror(errno));
 	if (!strstr(cox_buf_cstr(&text), "-----BEGIN CERTIFICATE-----"))
@@ -97,8 +67,10 @@ static int reload_ca(struct accounts *self, struct cox_error *err)
 
 	if (load_ca(self, &changed, err))
 		return -1;
-	if (changed)
+	if (changed) {
 		self->cluster->list(self->namespace_lister, NULL, &sink);
+		tokens_enqueue(self, NULL, NULL);
+	}
 	return 0;
 }
 
@@ -197,8 +169,9 @@ static int accounts_reconcile(void *instance, const struct cox_call *call, const
 	const char *phase;
 	int failed = 0;
 
-	(void)queue;
 	(void)again_ns;
+	if (!strcmp(queue, TOKEN_QUEUE))
+		return tokens_reconcile(self, call, key, err);
 	if (!strcmp(key, CA_KEY))
 		return reload_ca(self, err);
 	room = self->cluster->get(self->namespace_lister, NULL, key);
@@ -222,15 +195,29 @@ static void content_keys(void *instance, const struct cox_object *old, const str
 		keys->emit(keys, self->objects->namespace_of(now ? now : old));
 }
 
+/* With tokens every account counts. */
+static void account_keys(void *instance, const struct cox_object *old, const struct cox_object *now,
+			 const struct cox_keys *keys)
+{
+	struct accounts *self = instance;
+	const struct cox_object *account = now ? now : old;
+
+	content_keys(instance, old, now, keys);
+	tokens_enqueue(self, self->objects->namespace_of(account), self->objects->name(account));
+}
+
 static struct cox_lister *open_content(const struct cox_controller_setup *setup,
 				       const struct cox_resource *resource, const char *selector,
+				       void (*keys)(void *instance, const struct cox_object *old,
+						    const struct cox_object *now,
+						    const struct cox_keys *keys),
 				       struct cox_error *err)
 {
 	const struct cox_source source = {.struct_size = sizeof(source),
 					  .resource = resource,
 					  .field_selector = selector,
 					  .queue = QUEUE,
-					  .keys = content_keys};
+					  .keys = keys};
 
 	return setup->source(setup->builder, &source, err);
 }
@@ -251,10 +238,15 @@ static int accounts_setup(void *instance, const struct cox_controller_setup *set
 	self->namespace_lister = setup->source(setup->builder, &source, err);
 	if (!self->namespace_lister)
 		return -1;
-	self->account_lister = open_content(setup, &accounts, "metadata.name=" ACCOUNT, err);
+	if (self->signer && tokens_setup(self, setup, err))
+		return -1;
+	self->account_lister = self->signer
+				       ? open_content(setup, &accounts, NULL, account_keys, err)
+				       : open_content(setup, &accounts, "metadata.name=" ACCOUNT,
+						      content_keys, err);
 	if (!self->account_lister)
 		return -1;
-	self->map_lister = open_content(setup, &maps, "metadata.name=" CA_MAP, err);
+	self->map_lister = open_content(setup, &maps, "metadata.name=" CA_MAP, content_keys, err);
 	return self->map_lister ? 0 : -1;
 }
 
@@ -272,11 +264,11 @@ static int accounts_config(void *instance, const char *key, const char *value,
 			   struct cox_error *err)
 {
 	struct accounts *self = instance;
+	char **to = strcmp(key, "root-ca-file") ? &self->key_file : &self->ca_file;
 
-	(void)key; /* the table has one option */
 	(void)err;
-	free(self->ca_file);
-	self->ca_file = *value ? cox_strdup(value) : NULL;
+	free(*to);
+	*to = *value ? cox_strdup(value) : NULL;
 	return 0;
 }
 
@@ -285,6 +277,11 @@ static int accounts_ready(void *instance, struct cox_error *err)
 	struct accounts *self = instance;
 	bool changed;
 
+	if (self->key_file) {
+		self->signer = signer_load(self->host, self->key_file, err);
+		if (!self->signer)
+			return -1;
+	}
 	if (self->ca_file)
 		return load_ca(self, &changed, err);
 	self->host->log(self->host->context, COX_LOG_WARNING,
@@ -300,11 +297,15 @@ static void accounts_destroy(void *instance)
 	pthread_mutex_destroy(&self->mutex);
 	cox_buf_free(&self->ca);
 	free(self->ca_file);
+	free(self->key_file);
+	signer_free(self->signer);
 	free(self);
 }
 
 static const struct cox_option accounts_options[] = {
 	{"root-ca-file", NULL, "file with the CA of the API server's certificate", COX_OPT_PATH, 0},
+	{"private-key-file", NULL, "file with the key that signs the tokens of secrets",
+	 COX_OPT_PATH, 0},
 	{NULL, NULL, NULL, 0, 0},
 };
 
