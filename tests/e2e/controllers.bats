@@ -131,6 +131,53 @@ pod_names() {
 	k get namespace default
 }
 
+# user_is TOKEN NAME: whom the secure port takes who brings the token for, or why not.
+user_is() {
+	[ "$(curl -sS --cacert "$dir/certs/apiserver.crt" -H "Authorization: Bearer $1" \
+		-H 'Content-Type: application/json' \
+		-d '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}' \
+		"https://127.0.0.1:$secure/apis/authentication.k8s.io/v1/selfsubjectreviews" |
+		jq -r '.reason // .status.userInfo.username')" = "$2" ]
+}
+
+make_token_secret() {
+	k -n t create -f - > /dev/null << EOF
+{"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "$1", "annotations": {
+ "kubernetes.io/service-account.name": "$2"}}, "type": "kubernetes.io/service-account-token"}
+EOF
+}
+
+# rows: 228
+@test "a secret that asks for a token gets one, which is good while the secret is there" {
+	local token secure
+	secure=$(free_port)
+	start_apiserver --secure-port="$secure"
+	start_controllers --service-account-private-key-file="$dir/data/pki/sa.key" \
+		--root-ca-file="$dir/data/pki/ca.crt"
+	make_namespace
+	k -n t create serviceaccount robot
+	make_token_secret robot-token robot
+	retry is secret robot-token '.data | keys | join(",")' ca.crt,namespace,token
+	is secret robot-token '.data["ca.crt"]' "$(base64 -w0 "$dir/data/pki/ca.crt")"
+	k -n t get secret robot-token -o json | jq -r .data.token | base64 -d > "$dir/token"
+	token=$(cat "$dir/token")
+	user_is "$token" system:serviceaccount:t:robot
+	user_is "${token%??}xx" Unauthorized
+	# Another secret of the account holds another token, which outlives the first.
+	make_token_secret second robot
+	retry is secret second '.data | keys | join(",")' ca.crt,namespace,token
+	k -n t delete secret robot-token
+	retry user_is "$token" Unauthorized
+	token=$(k -n t get secret second -o json | jq -r .data.token | base64 -d)
+	user_is "$token" system:serviceaccount:t:robot
+	# With the account goes its secret, and the secrets of accounts that never were.
+	make_token_secret nobodys nobody
+	retry gone secret nobodys
+	k -n t delete serviceaccount robot
+	retry gone secret second
+	retry user_is "$token" Unauthorized
+}
+
 # rows: 15
 @test "a service's pods are in its endpoints and slices while they are ready" {
 	start_apiserver
