@@ -177,6 +177,94 @@ static void test_too_many(void **state)
 	assert_string_equal(of(f, "web", "subsets[0].notReadyAddresses"), "");
 }
 
+/* Ready pods of the second subset come before those of the first that are not. */
+static void test_too_many_in_two_subsets(void **state)
+{
+	struct fixture *f = *state;
+	char name[32], ip[64];
+
+	put_service(f, "web", "'selector':{'app':'web'},'ports':[{'port':80,'targetPort':'http'}]");
+	for (int i = 0; i < 600; i++) {
+		snprintf(name, sizeof(name), "p%04d", i);
+		snprintf(ip, sizeof(ip), "10.0.%d.%d", i / 250, i % 250 + 1);
+		put_pod(f, name, ip, i < 300, "");
+		put(f, "pods",
+		    "{'kind':'Pod','apiVersion':'v1','metadata':{'name':'q%04d','namespace':'n',"
+		    "'labels':{'app':'web'}},'spec':{'containers':[{'name':'c','ports':[{'name':"
+		    "'http','containerPort':9090}]}]},'status':{'phase':'Running','podIP':"
+		    "'10.1.%d.%d','conditions':[{'type':'Ready','status':'True'}]}}",
+		    i, i / 250, i % 250 + 1);
+	}
+	fixture_run(f, "endpoints", NULL);
+	eventually(!strcmp(
+		of(f, "web", "metadata.annotations[\"endpoints.kubernetes.io/over-capacity\"]"),
+		"truncated"));
+	assert_string_equal(of(f, "web", "subsets[0].addresses[299].targetRef.name"), "p0299");
+	assert_string_equal(of(f, "web", "subsets[0].addresses[300].ip"), "");
+	assert_string_equal(of(f, "web", "subsets[0].notReadyAddresses[99].targetRef.name"),
+			    "p0399");
+	assert_string_equal(of(f, "web", "subsets[0].notReadyAddresses[100].ip"), "");
+	assert_string_equal(of(f, "web", "subsets[1].addresses[599].targetRef.name"), "q0599");
+}
+
+/* A peer that is on its way out is still told of, where unready ones are wanted. */
+static void test_going_published(void **state)
+{
+	struct fixture *f = *state;
+
+	put_service(f, "db",
+		    "'clusterIP':'None','publishNotReadyAddresses':true,'selector':{'app':'web'}");
+	put_service(f, "web", "'selector':{'app':'web'},'ports':[{'port':80}]");
+	put(f, "pods",
+	    "{'kind':'Pod','apiVersion':'v1','metadata':{'name':'going','namespace':'n','labels':{"
+	    "'app':'web'},'deletionTimestamp':'2026-01-01T00:00:00Z','finalizers':['x.io/y']},"
+	    "'status':{'phase':'Running','podIP':'10.0.0.4','conditions':[{'type':'Ready','status':"
+	    "'True'}]}}");
+	fixture_run(f, "endpoints", NULL);
+	eventually(!strcmp(of(f, "db", "subsets[0].addresses[0].ip"), "10.0.0.4"));
+	eventually(!strcmp(of(f, "web", "subsets"), "[]"));
+}
+
+/* The annotation goes when there is room again. */
+static void test_capacity_again(void **state)
+{
+	struct fixture *f = *state;
+	char name[32], ip[64];
+
+	put_service(f, "web", "'selector':{'app':'web'},'ports':[{'port':80}]");
+	for (int i = 0; i < 1001; i++) {
+		snprintf(name, sizeof(name), "p%04d", i);
+		snprintf(ip, sizeof(ip), "10.0.%d.%d", i / 250, i % 250 + 1);
+		put_pod(f, name, ip, true, "");
+	}
+	fixture_run(f, "endpoints", NULL);
+	eventually(!strcmp(
+		of(f, "web", "metadata.annotations[\"endpoints.kubernetes.io/over-capacity\"]"),
+		"truncated"));
+	fake_remove(f->server, "pods", "n", "p0000");
+	eventually(
+		!*of(f, "web", "metadata.annotations[\"endpoints.kubernetes.io/over-capacity\"]"));
+	assert_string_equal(of(f, "web", "subsets[0].addresses[999].targetRef.name"), "p1000");
+}
+
+/* An IPv6 service lists the IPv6 addresses of its pods; who has none is left out. */
+static void test_families(void **state)
+{
+	struct fixture *f = *state;
+
+	put_service(f, "six",
+		    "'ipFamilies':['IPv6'],'clusterIP':'fd00::1','selector':{'app':'web'},'ports':["
+		    "{'port':80}]");
+	put(f, "pods",
+	    "{'kind':'Pod','apiVersion':'v1','metadata':{'name':'both','namespace':'n','labels':{"
+	    "'app':'web'}},'status':{'phase':'Running','podIP':'10.0.0.4','podIPs':[{'ip':"
+	    "'10.0.0.4'},{'ip':'fd00::4'}],'conditions':[{'type':'Ready','status':'True'}]}}");
+	put_pod(f, "four", "10.0.0.5", true, "");
+	fixture_run(f, "endpoints", NULL);
+	eventually(!strcmp(of(f, "six", "subsets[0].addresses[0].ip"), "fd00::4"));
+	assert_string_equal(of(f, "six", "subsets[0].addresses[1].ip"), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +274,10 @@ int main(void)
 		with_server(test_ports_apart),
 		with_server(test_left_out),
 		with_server(test_too_many),
+		with_server(test_too_many_in_two_subsets),
+		with_server(test_capacity_again),
+		with_server(test_going_published),
+		with_server(test_families),
 	};
 
 	return cmocka_run_group_tests_name("endpoints", tests, NULL, NULL);

@@ -185,30 +185,62 @@ static void write_ports(struct pass *pass, struct cox_json *json, const struct o
 	cox_json_end(json);
 }
 
-/* Ready addresses come first when there are too many. */
+/* Whether no offer before this one has the same pods. */
+static bool begins_subset(const struct pass *pass, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (!memcmp(pass->offers.items[i].pods, pass->offers.items[index].pods,
+			    set_size(pass) * sizeof(uint64_t)))
+			return false;
+	}
+	return true;
+}
+
+static size_t count_ready(const struct pass *pass, const struct offer *offer)
+{
+	const struct cox_objects *objects = pass->self->services.objects;
+	bool ipv6 = wants_ipv6(objects, pass->service);
+	size_t count = 0;
+
+	for (size_t i = 0; i < pass->pods.count; i++) {
+		const struct cox_object *pod = pass->pods.items[i];
+
+		count += (offer->pods[i / 64] >> (i % 64) & 1) && counts_as_ready(pass, pod) &&
+			 *cox_pod_address(objects, pod, ipv6);
+	}
+	return count;
+}
+
+/* When there are too many, no address that is not ready takes the place of a ready one. */
 static void write_subsets(struct pass *pass, struct cox_buf *out)
 {
 	struct cox_json json = COX_JSON_INIT(out);
-	size_t room = ADDRESSES_MAX;
+	size_t room = ADDRESSES_MAX, ready = 0, spare;
 
+	for (size_t i = 0; i < pass->offers.count; i++) {
+		if (begins_subset(pass, i))
+			ready += count_ready(pass, &pass->offers.items[i]);
+	}
+	spare = ready < room ? room - ready : 0;
 	cox_json_array(&json, NULL);
 	for (size_t i = 0; i < pass->offers.count; i++) {
 		struct offer *offer = &pass->offers.items[i];
 		cox_autobuf text = COX_BUF_INIT;
 		struct cox_json subset = COX_JSON_INIT(&text);
-		size_t count;
+		size_t count, unready;
 
 		if (offer->done)
 			continue;
 		cox_json_object(&subset, NULL);
 		count = write_addresses(pass, &subset, "addresses", offer->pods, true, room);
-		count += write_addresses(pass, &subset, "notReadyAddresses", offer->pods, false,
-					 room - count);
+		unready = write_addresses(pass, &subset, "notReadyAddresses", offer->pods, false,
+					  spare);
 		room -= count;
+		spare -= unready;
 		write_ports(pass, &subset, offer);
 		cox_json_end(&subset);
 		/* Pods without an address of the right family make no subset. */
-		if (count)
+		if (count + unready)
 			cox_json_raw(&json, NULL, text.data, text.size);
 	}
 	cox_json_end(&json);
@@ -315,7 +347,9 @@ static int sync(struct pass *pass, struct cox_error *err)
 	cox_autobuf both = COX_BUF_INIT;
 	int failed = -1;
 
-	services_pods(&pass->self->services, pass->service, false, &pass->pods);
+	/* Who wants pods that are not ready yet wants those, too, that are on their way out. */
+	services_pods(&pass->self->services, pass->service,
+		      services_publishes_unready(objects, pass->service), &pass->pods);
 	collect_offers(pass);
 	write_labels(pass, &labels);
 	write_subsets(pass, &subsets);
