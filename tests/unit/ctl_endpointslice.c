@@ -194,12 +194,117 @@ static void test_not_mirrored(void **state)
 	eventually(fake_count(f->server, SLICES) == 3);
 }
 
+/* Finds the slice of an address family; "" if there is none. */
+static const char *of_family(struct fixture *f, const char *family, const char *path)
+{
+	for (size_t i = 0; i < fake_count(f->server, SLICES); i++) {
+		if (!strcmp(of(f, i, "addressType"), family))
+			return of(f, i, path);
+	}
+	return "";
+}
+
+static void test_families(void **state)
+{
+	struct fixture *f = *state;
+
+	put_service(f, "web",
+		    "'ipFamilies':['IPv4','IPv6'],'selector':{'app':'web'},'ports':[{'port':80}]");
+	put(f, "pods",
+	    "{'kind':'Pod','apiVersion':'v1','metadata':{'name':'both','namespace':'n','labels':{"
+	    "'app':'web'}},'status':{'phase':'Running','podIP':'10.0.0.4','podIPs':[{'ip':"
+	    "'10.0.0.4'},{'ip':'fd00::4'}],'conditions':[{'type':'Ready','status':'True'}]}}");
+	fixture_run(f, "endpointslice", NULL);
+	eventually(!strcmp(of_family(f, "IPv4", "endpoints[0].addresses"), "[\"10.0.0.4\"]"));
+	eventually(!strcmp(of_family(f, "IPv6", "endpoints[0].addresses"), "[\"fd00::4\"]"));
+	assert_int_equal(fake_count(f->server, SLICES), 2);
+}
+
+/* A named port is another one in every pod: each number has its slice. */
+static void test_named_ports(void **state)
+{
+	struct fixture *f = *state;
+
+	put_service(f, "web",
+		    "'selector':{'app':'web'},'ports':[{'name':'n','port':80,'targetPort':'http',"
+		    "'appProtocol':'kubernetes.io/h2c'}]");
+	for (int i = 0; i < 3; i++)
+		put(f, "pods",
+		    "{'kind':'Pod','apiVersion':'v1','metadata':{'name':'p%d','namespace':'n',"
+		    "'labels':{'app':'web'}},'spec':{'containers':[{'name':'c','ports':[{'name':"
+		    "'http','containerPort':%d}]}]},'status':{'phase':'Running','podIP':"
+		    "'10.0.0.%d'}}",
+		    i, i ? 9090 : 8080, i + 1);
+	fixture_run(f, "endpointslice", NULL);
+	eventually(fake_count(f->server, SLICES) == 2);
+	for (size_t i = 0; i < 2; i++) {
+		bool many = endpoints_in(f, i) == 2;
+
+		assert_string_equal(of(f, i, "ports"),
+				    many ? "[{\"name\":\"n\",\"protocol\":\"TCP\",\"port\":9090,"
+					   "\"appProtocol\":\"kubernetes.io/h2c\"}]"
+					 : "[{\"name\":\"n\",\"protocol\":\"TCP\",\"port\":8080,"
+					   "\"appProtocol\":\"kubernetes.io/h2c\"}]");
+		assert_int_equal(endpoints_in(f, i), many ? 2 : 1);
+	}
+	assert_int_equal(endpoints_in(f, 0) + endpoints_in(f, 1), 3);
+}
+
+static void put_distributed(struct fixture *f, const char *wish)
+{
+	char spec[256];
+
+	snprintf(spec, sizeof(spec), "'selector':{'app':'web'},'ports':[{'port':80}]%s", wish);
+	put_service(f, "web", spec);
+}
+
+static void test_hints(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "nodes",
+	    "{'kind':'Node','apiVersion':'v1','metadata':{'name':'m1','labels':{"
+	    "'topology.kubernetes.io/zone':'z'}}}");
+	put_distributed(f, ",'trafficDistribution':'PreferClose'");
+	put_pod(f, "a", "10.0.0.1", true, "");
+	put_pod(f, "b", "10.0.0.2", false, "");
+	fixture_run(f, "endpointslice", NULL);
+	eventually(endpoints_in(f, 0) == 2);
+	assert_string_equal(of(f, 0, "endpoints[0].hints"), "{\"forZones\":[{\"name\":\"z\"}]}");
+	/* Nobody is to prefer what is not ready. */
+	assert_string_equal(of(f, 0, "endpoints[1].hints"), "");
+	put_distributed(f, ",'trafficDistribution':'PreferSameNode'");
+	eventually(!strcmp(of(f, 0, "endpoints[0].hints"),
+			   "{\"forZones\":[{\"name\":\"z\"}],\"forNodes\":[{\"name\":\"m1\"}]}"));
+	put_distributed(f, ",'trafficDistribution':'PreferSameZone'");
+	eventually(!strcmp(of(f, 0, "endpoints[0].hints"), "{\"forZones\":[{\"name\":\"z\"}]}"));
+	put_distributed(f, "");
+	eventually(!*of(f, 0, "endpoints[0].hints"));
+	assert_string_equal(of(f, 0, "endpoints[0].zone"), "z");
+}
+
+/* Without a zone there is none to prefer; the node is known all the same. */
+static void test_hints_without_zones(void **state)
+{
+	struct fixture *f = *state;
+
+	put_distributed(f, ",'trafficDistribution':'PreferSameZone'");
+	put_pod(f, "a", "10.0.0.1", true, "");
+	fixture_run(f, "endpointslice", NULL);
+	eventually(endpoints_in(f, 0) == 1);
+	assert_string_equal(of(f, 0, "endpoints[0].hints"), "");
+	put_distributed(f, ",'trafficDistribution':'PreferSameNode'");
+	eventually(!strcmp(of(f, 0, "endpoints[0].hints"), "{\"forNodes\":[{\"name\":\"m1\"}]}"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_server(test_slice),   with_server(test_placeholder),
-		with_server(test_hundred), with_server(test_unready_published),
-		with_server(test_mirror),  with_server(test_not_mirrored),
+		with_server(test_slice),    with_server(test_placeholder),
+		with_server(test_hundred),  with_server(test_unready_published),
+		with_server(test_mirror),   with_server(test_not_mirrored),
+		with_server(test_families), with_server(test_named_ports),
+		with_server(test_hints),    with_server(test_hints_without_zones),
 	};
 
 	return cmocka_run_group_tests_name("endpointslice", tests, NULL, NULL);

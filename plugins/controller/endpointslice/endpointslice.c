@@ -93,15 +93,57 @@ struct pass {
 	struct slices slices;
 };
 
-static void write_zone(const struct pass *pass, struct cox_json *json, const char *node_name)
+/* Valid while the node is; "": not known. */
+static const char *zone_of(const struct pass *pass, const struct cox_object *node)
+{
+	const struct cox_objects *objects = pass->self->services.objects;
+
+	return objects->text(objects->root(node), ZONE);
+}
+
+static void write_hint(struct cox_json *json, const char *list, const char *name)
+{
+	if (!*name)
+		return;
+	cox_json_array(json, list);
+	cox_json_object(json, NULL);
+	cox_json_text(json, "name", name);
+	cox_json_end(json);
+	cox_json_end(json);
+}
+
+/*
+ * Who should use the endpoint if they can choose. Proxies that do not know
+ * hints for nodes go by the zone then.
+ */
+static void write_hints(const struct pass *pass, struct cox_json *json, const char *node_name,
+			const char *zone)
+{
+	const struct cox_objects *objects = pass->self->services.objects;
+	const char *wish = objects->text(objects->root(pass->service), "spec.trafficDistribution");
+	bool same_node = !strcmp(wish, "PreferSameNode") && *node_name;
+
+	if (!same_node && (!*wish || !*zone))
+		return;
+	cox_json_object(json, "hints");
+	write_hint(json, "forZones", zone);
+	write_hint(json, "forNodes", same_node ? node_name : "");
+	cox_json_end(json);
+}
+
+/* Where it runs: its node, the node's zone, and for whom that is near. */
+static void write_topology(const struct pass *pass, struct cox_json *json, const char *node_name,
+			   bool ready)
 {
 	const struct cox_cluster *cluster = pass->self->services.cluster;
-	const struct cox_objects *objects = cluster->objects;
 	struct cox_object *node =
 		*node_name ? cluster->get(pass->self->node_lister, NULL, node_name) : NULL;
 
-	cox_json_text_set(json, "zone", objects->text(objects->root(node), ZONE));
-	objects->unref(node);
+	cox_json_text_set(json, "nodeName", node_name);
+	cox_json_text_set(json, "zone", zone_of(pass, node));
+	if (ready)
+		write_hints(pass, json, node_name, zone_of(pass, node));
+	cluster->objects->unref(node);
 }
 
 static char *endpoint_text(const struct pass *pass, const struct cox_object *pod,
@@ -109,8 +151,8 @@ static char *endpoint_text(const struct pass *pass, const struct cox_object *pod
 {
 	const struct cox_objects *objects = pass->self->services.objects;
 	const struct cox_value *spec = objects->get(objects->root(pod), "spec");
-	const char *node = objects->text(spec, "nodeName");
 	bool serving = cox_pod_ready(objects, pod), going = cox_deleting(objects, pod);
+	bool ready = services_publishes_unready(objects, pass->service) || (serving && !going);
 	struct cox_buf text = COX_BUF_INIT;
 	struct cox_json json = COX_JSON_INIT(&text);
 
@@ -119,8 +161,7 @@ static char *endpoint_text(const struct pass *pass, const struct cox_object *pod
 	cox_json_text(&json, NULL, address);
 	cox_json_end(&json);
 	cox_json_object(&json, "conditions");
-	cox_json_bool(&json, "ready",
-		      services_publishes_unready(objects, pass->service) || (serving && !going));
+	cox_json_bool(&json, "ready", ready);
 	cox_json_bool(&json, "serving", serving);
 	cox_json_bool(&json, "terminating", going);
 	cox_json_end(&json);
@@ -132,8 +173,7 @@ static char *endpoint_text(const struct pass *pass, const struct cox_object *pod
 	cox_json_text(&json, "name", objects->name(pod));
 	cox_json_text(&json, "uid", objects->uid(pod));
 	cox_json_end(&json);
-	cox_json_text_set(&json, "nodeName", node);
-	write_zone(pass, &json, node);
+	write_topology(pass, &json, objects->text(spec, "nodeName"), ready);
 	cox_json_end(&json);
 	return cox_buf_steal(&text);
 }
