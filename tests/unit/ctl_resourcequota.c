@@ -89,12 +89,65 @@ static void test_resync(void **state)
 	assert_int_equal(fake_requests(f->server, CLIENT_UPDATE, "resourcequotas") <= 3, 1);
 }
 
+/* A pod whose node is lost is never reported gone; it is not paid for for ever. */
+static void test_overdue(void **state)
+{
+	static const char form[] =
+		"{'kind':'Pod','apiVersion':'v1','metadata':{'name':'%s','namespace':'n',"
+		"'deletionTimestamp':'%s','deletionGracePeriodSeconds':%d,'finalizers':['x.io/y']},"
+		"'spec':{'containers':[{'name':'c','resources':{'requests':{'cpu':'1'}}}]},"
+		"'status':{'phase':'Running'}}";
+	struct fixture *f = *state;
+
+	put(f, "pods", form, "stuck", "2026-01-01T00:00:00Z", 30);
+	put(f, "pods", form, "slow", "2026-01-01T00:00:00Z", 2000000000);
+	put(f, "pods", form, "going", "2100-01-01T00:00:00Z", 30);
+	put_quota(f, "q", "'hard':{'pods':'5','requests.cpu':'5','count/pods':'5'}");
+	fixture_run(f, "resourcequota", NULL);
+	eventually(!strcmp(used(f, "q"), "{\"count/pods\":\"3\",\"pods\":\"2\","
+					 "\"requests.cpu\":\"2\"}"));
+}
+
+/* Groups need not have a version v1. */
+static void test_other_versions(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_document(f->server, "/apis/x.io",
+		      "{\"kind\":\"APIGroup\",\"preferredVersion\":{\"version\":\"v2beta1\"}}");
+	fake_fail(f->server, CLIENT_LIST, "widgets", 404, "NotFound", "no", 1);
+	fake_fail(f->server, CLIENT_LIST, "gadgets", 404, "NotFound", "no", 1);
+	put(f, "widgets",
+	    "{'kind':'Widget','apiVersion':'x.io/"
+	    "v2beta1','metadata':{'name':'w','namespace':'n'}}");
+	put_quota(f, "q", "'hard':{'count/gadgets.y.io':'2','count/widgets.x.io':'2'}");
+	fixture_run(f, "resourcequota", "resync", "1h", NULL);
+	eventually(!strcmp(used(f, "q"),
+			   "{\"count/gadgets.y.io\":\"0\",\"count/widgets.x.io\":\"1\"}"));
+	assert_int_equal(fake_requests(f->server, CLIENT_LIST, "widgets"), 2);
+	assert_int_equal(fake_requests(f->server, CLIENT_LIST, "gadgets"), 1);
+}
+
+/* A count that cannot be had is not taken for none. */
+static void test_failed_count(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_fail(f->server, CLIENT_LIST, "widgets", 500, "InternalError", "not now", 2);
+	put(f, "widgets",
+	    "{'kind':'Widget','apiVersion':'x.io/v1','metadata':{'name':'w','namespace':'n'}}");
+	put_quota(f, "q", "'hard':{'count/widgets.x.io':'2'}");
+	fixture_run(f, "resourcequota", "resync", "1h", NULL);
+	eventually(!strcmp(used(f, "q"), "{\"count/widgets.x.io\":\"1\"}"));
+	assert_int_equal(fake_requests(f->server, CLIENT_UPDATE, "resourcequotas"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_server(test_counts),
-		with_server(test_scope),
-		with_server(test_resync),
+		with_server(test_counts),	  with_server(test_scope),
+		with_server(test_resync),	  with_server(test_overdue),
+		with_server(test_other_versions), with_server(test_failed_count),
 	};
 
 	return cmocka_run_group_tests_name("resourcequota", tests, NULL, NULL);

@@ -152,11 +152,12 @@ static void find_delta(struct run *run)
 {
 	const struct cox_objects *objects = run->self->objects;
 	const struct cox_admission_request *request = run->request;
+	const uint64_t now = run->self->host->realtime_ns();
 	amounts_auto before = AMOUNTS_INIT;
 
-	usage_of(objects, request, objects->root(request->object), &run->delta);
+	usage_of(objects, request, objects->root(request->object), now, &run->delta);
 	if (request->operation == COX_OPERATION_UPDATE && request->old)
-		usage_of(objects, request, objects->root(request->old), &before);
+		usage_of(objects, request, objects->root(request->old), now, &before);
 	for (size_t i = 0; i < before.list.count; i++)
 		amounts_subtract(&run->delta, before.list.items[i].name,
 				 &before.list.items[i].quantity);

@@ -53,9 +53,13 @@ struct quotas {
 bool usage_counts(const struct cox_admission_request *request);
 /* Whether objects of that kind use the resource. */
 bool usage_concerns(const struct cox_admission_request *request, const char *resource);
-/* Everything that `root`, of the request's kind, uses. */
+/*
+ * Everything that `root`, of the request's kind, uses at the time `now`: a pod
+ * that should have been gone by then, and is not because its node is lost,
+ * takes no more room than one that has ended.
+ */
 void usage_of(const struct cox_objects *objects, const struct cox_admission_request *request,
-	      const struct cox_value *root, struct amounts *usage);
+	      const struct cox_value *root, uint64_t now, struct amounts *usage);
 /*
  * Pods under a quota of cpu or memory must say how much each container takes.
  * What `root` leaves open goes into `missing`: "limits.cpu for: a,b".

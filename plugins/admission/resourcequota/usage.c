@@ -6,8 +6,11 @@
 #include "resourcequota.h"
 
 #include <coxswain/kit/text.h>
+#include <coxswain/kit/time.h>
 #include <stdio.h>
 #include <string.h>
+
+#define SECOND UINT64_C(1000000000)
 
 enum { NAME_SIZE = 512 };
 
@@ -139,8 +142,19 @@ static void add_named(struct amounts *usage, const char *prefix, const struct am
 	amounts_set(usage, name, &amount->quantity);
 }
 
+/* As long again as it was given to end, for clocks that differ and nodes that are slow. */
+static bool is_overdue(const struct cox_objects *objects, const struct cox_value *pod, uint64_t now)
+{
+	int64_t grace = objects->integer(pod, "metadata.deletionGracePeriodSeconds", -1);
+	uint64_t end;
+
+	return grace >= 0 &&
+	       !cox_parse_time(objects->text(pod, "metadata.deletionTimestamp"), &end) &&
+	       now > end && (now - end) / SECOND >= (uint64_t)grace;
+}
+
 static void usage_of_pod(const struct cox_objects *objects, const struct cox_value *pod,
-			 struct amounts *usage)
+			 uint64_t now, struct amounts *usage)
 {
 	static const char *const plain[] = {"cpu", "memory", "ephemeral-storage"};
 	const struct cox_value *spec = objects->get(pod, "spec");
@@ -149,7 +163,8 @@ static void usage_of_pod(const struct cox_objects *objects, const struct cox_val
 	amounts_auto limits = AMOUNTS_INIT;
 
 	/* What has ended takes no room on a node, only in the store. */
-	if (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0)
+	if (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0 ||
+	    is_overdue(objects, pod, now))
 		return;
 	amounts_set_int(usage, "pods", 1);
 	amounts_of_pod(&requests, objects, spec, "requests");
@@ -224,7 +239,7 @@ static void usage_of_claim(const struct cox_objects *objects, const struct cox_v
 }
 
 void usage_of(const struct cox_objects *objects, const struct cox_admission_request *request,
-	      const struct cox_value *root, struct amounts *usage)
+	      const struct cox_value *root, uint64_t now, struct amounts *usage)
 {
 	char name[NAME_SIZE];
 
@@ -240,7 +255,7 @@ void usage_of(const struct cox_objects *objects, const struct cox_admission_requ
 		usage_of_claim(objects, root, usage);
 		break;
 	case KIND_POD:
-		usage_of_pod(objects, root, usage);
+		usage_of_pod(objects, root, now, usage);
 		break;
 	case KIND_SERVICE:
 		usage_of_service(objects, root, usage);

@@ -19,13 +19,14 @@
 #include <coxswain/kit/pods.h>
 #include <coxswain/kit/request.h>
 #include <coxswain/kit/text.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define QUEUE "resourcequotas"
 #define COUNT "count/"
 
-enum { WORKERS = 5 };
+enum { WORKERS = 5, VERSION_SIZE = 64 };
 
 static const struct cox_resource quotas_resource = {"", "v1", "resourcequotas"};
 
@@ -68,7 +69,7 @@ static void tally_object(const struct tally *tally, const struct cox_value *root
 
 	if (!scope_matches(objects, tally->kind, tally->quota, root))
 		return;
-	usage_of(objects, tally->kind, root, &usage);
+	usage_of(objects, tally->kind, root, tally->self->host->realtime_ns(), &usage);
 	amounts_add_all(tally->used, &usage);
 }
 
@@ -112,6 +113,48 @@ static bool is_counted(const char *resource)
 	return false;
 }
 
+/* The version in which the server prefers the group; "": it does not have the group. */
+static int preferred_version(const struct quota_counter *self, const struct cox_call *call,
+			     const char *group, char version[VERSION_SIZE], struct cox_error *err)
+{
+	struct cox_object *document = NULL;
+	cox_autobuf path = COX_BUF_INIT;
+
+	*version = '\0';
+	cox_buf_printf(&path, "/apis/%s", group);
+	if (cox_get_path(self->cluster, call, path.data, &document, err))
+		return cox_failed_so(self->cluster, COX_REASON_NOT_FOUND, err) ? 0 : -1;
+	snprintf(version, VERSION_SIZE, "%s",
+		 self->objects->text(self->objects->root(document), "preferredVersion.version"));
+	self->objects->unref(document);
+	return 0;
+}
+
+/* NULL without an error: there is no such kind. */
+static struct cox_object *list_asked(const struct quota_counter *self, const struct cox_call *call,
+				     struct cox_resource resource, const char *namespace_name,
+				     struct cox_error *err)
+{
+	struct cox_request request = {.struct_size = sizeof(request),
+				      .verb = COX_LIST,
+				      .resource = &resource,
+				      .namespace_name = namespace_name};
+	struct cox_object *list = NULL;
+	char version[VERSION_SIZE];
+
+	if (!self->cluster->request(self->cluster->context, call, &request, &list, err) ||
+	    !cox_failed_so(self->cluster, COX_REASON_NOT_FOUND, err) || !*resource.group ||
+	    preferred_version(self, call, resource.group, version, err))
+		return list;
+	/* Most kinds are v1 and cost one request; some groups do not have that (yet). */
+	if (!*version || !strcmp(version, resource.version))
+		return NULL;
+	resource.version = version;
+	if (self->cluster->request(self->cluster->context, call, &request, &list, err))
+		cox_failed_so(self->cluster, COX_REASON_NOT_FOUND, err);
+	return list;
+}
+
 /* count/RESOURCE.GROUP of a kind that is not watched: asked from the server. */
 static int count_asked(const struct quota_counter *self, const struct cox_call *call,
 		       const char *name, const char *namespace_name, const struct cox_value *quota,
@@ -124,17 +167,14 @@ static int count_asked(const struct quota_counter *self, const struct cox_call *
 	const struct cox_resource resource = {dot ? dot + 1 : "", "v1", plural};
 	const struct cox_admission_request kind = kind_request(&resource, namespace_name);
 	const struct tally tally = {self, &kind, quota, used};
-	const struct cox_request request = {.struct_size = sizeof(request),
-					    .verb = COX_LIST,
-					    .resource = &resource,
-					    .namespace_name = namespace_name};
 	const struct cox_value *items, *item;
-	struct cox_object *list = NULL;
+	struct cox_object *list;
 
 	if (!dot && is_counted(plural))
 		return 0;
-	if (self->cluster->request(self->cluster->context, call, &request, &list, err))
-		return cox_failed_so(self->cluster, COX_REASON_NOT_FOUND, err) ? 0 : -1;
+	list = list_asked(self, call, resource, namespace_name, err);
+	if (!list)
+		return self->cluster->reason(err) ? -1 : 0;
 	items = self->objects->get(self->objects->root(list), "items");
 	for (size_t i = 0; (item = self->objects->at(items, i, NULL)); i++)
 		tally_object(&tally, item);
