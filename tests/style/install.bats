@@ -104,6 +104,7 @@ dump() {
 	run -0 dump kube-controller-manager
 	[[ $output == *"master=http://127.0.0.1:8080 # $srcdir/config/kubernetes/config:"* ]]
 	[[ $output == *"root-ca-file=/var/lib/kubernetes/pki/ca.crt # "* ]]
+	[[ $output == *"service-account-private-key-file=/var/lib/kubernetes/pki/sa.key # "* ]]
 	[[ $output == *"allocate-node-cidrs=true # "* ]]
 	[[ $output == *"cluster-cidr=10.244.0.0/16 # "* ]]
 }
