@@ -87,6 +87,47 @@ struct cox_scheduler_disk {
 	uint32_t read_only;
 };
 
+/* relation: "In", "NotIn", "Exists", "DoesNotExist"; anything else never holds. */
+struct cox_scheduler_requirement {
+	const char *key, *relation;
+	const char *const *values;
+	size_t value_count;
+};
+
+/* All requirements must hold; without any everything is selected. */
+struct cox_scheduler_selector {
+	const struct cox_scheduler_requirement *items;
+	size_t count;
+	uint64_t nothing; /* 1: it was not given and selects nothing */
+};
+
+#define COX_SCHEDULER_TERM_REQUIRED 1u /* else it counts `weight` */
+#define COX_SCHEDULER_TERM_APART 2u    /* away from those pods, not near them */
+
+/* Where a pod wants to be, seen from other pods: a term of pod (anti-)affinity. */
+struct cox_scheduler_term {
+	uint32_t flags;
+	int32_t weight;
+	const char *topology_key;      /* nodes with the same value of this label are one place */
+	const char *const *namespaces; /* of the other pods; or those of the selector */
+	size_t namespace_count;
+	struct cox_scheduler_selector namespace_selector;
+	struct cox_scheduler_selector pods;
+};
+
+#define COX_SCHEDULER_SPREAD_REQUIRED 1u  /* DoNotSchedule */
+#define COX_SCHEDULER_SPREAD_ANY_NODE 2u  /* counts nodes too that node affinity excludes */
+#define COX_SCHEDULER_SPREAD_UNTAINTED 4u /* does not count nodes with taints in the way */
+
+/* A topology spread constraint: of the pods in its namespace that it selects. */
+struct cox_scheduler_spread {
+	uint32_t flags;
+	int32_t most_skew;
+	const char *topology_key;
+	int64_t least_places; /* 0: not said */
+	struct cox_scheduler_selector pods;
+};
+
 #define COX_SCHEDULER_POD_AFFINITY 1u /* spec.affinity has something in it */
 #define COX_SCHEDULER_POD_GATED 2u    /* spec.schedulingGates is not empty */
 #define COX_SCHEDULER_POD_CLAIMS 4u   /* it has volumes of claims */
@@ -116,6 +157,10 @@ struct cox_scheduler_pod {
 	/* The whole pod; NULL for pods that have a node. */
 	const struct cox_object *object;
 	const void *host_data; /* the host's */
+	const struct cox_scheduler_term *terms;
+	size_t term_count;
+	const struct cox_scheduler_spread *spreads;
+	size_t spread_count;
 };
 
 #define COX_SCHEDULER_NODE_READY 1u	    /* its condition Ready is True */
@@ -145,6 +190,7 @@ struct cox_scheduler_node {
 	size_t pod_count;
 	uint64_t generation;   /* another one after every change of the row */
 	const void *host_data; /* the host's */
+	size_t term_count;     /* pods on it that have terms */
 };
 
 /* Nodes that an operation is asked about at once. */
@@ -181,6 +227,11 @@ struct cox_scheduler_setup {
 	 * now: all that wait are tried again. Any thread, never blocks.
 	 */
 	void (*changed)(void *builder);
+	/*
+	 * All nodes, in calls from pre_filter to normalize only and for that
+	 * call. `*term_count`, if not NULL: how many pods have terms in all.
+	 */
+	struct cox_scheduler_nodes (*nodes)(void *builder, size_t *term_count);
 };
 
 enum cox_scheduler_event_type {
@@ -298,6 +349,8 @@ struct cox_scheduler_ops {
 };
 
 COX_STATIC_ASSERT(sizeof(struct cox_scheduler_pod) % sizeof(void *) == 0, "no tail padding");
+COX_STATIC_ASSERT(sizeof(struct cox_scheduler_term) % sizeof(void *) == 0, "no tail padding");
+COX_STATIC_ASSERT(sizeof(struct cox_scheduler_spread) % sizeof(void *) == 0, "no tail padding");
 COX_STATIC_ASSERT(sizeof(struct cox_scheduler_node) % sizeof(void *) == 0, "no tail padding");
 COX_STATIC_ASSERT(sizeof(struct cox_scheduler_part) % sizeof(void *) == 0, "no tail padding");
 COX_STATIC_ASSERT(sizeof(struct cox_scheduler_setup) % sizeof(void *) == 0, "no tail padding");

@@ -200,6 +200,15 @@ static void tell_changed(void *builder)
 	chain->changed(chain->context);
 }
 
+static struct cox_scheduler_nodes tell_nodes(void *builder, size_t *term_count)
+{
+	const struct chain *chain = builder;
+
+	if (term_count)
+		*term_count = node_table_term_count(chain->table);
+	return node_table_rows(chain->table);
+}
+
 static int set_up(struct chain *chain, const struct chain_member *member, struct cox_error *err)
 {
 	if (!member->ops->setup)
@@ -211,10 +220,11 @@ static int set_up(struct chain *chain, const struct chain_member *member, struct
 }
 
 int chain_start(struct chain *chain, struct client *client, struct informers *informers,
-		struct recorder *recorder, void (*changed)(void *context), void *context,
-		struct cox_error *err)
+		struct recorder *recorder, const struct node_table *table,
+		void (*changed)(void *context), void *context, struct cox_error *err)
 {
 	chain->informers = informers;
+	chain->table = table;
 	chain->changed = changed;
 	chain->context = context;
 	cluster_init(&chain->cluster, client, informers, recorder, NULL);
@@ -222,7 +232,8 @@ int chain_start(struct chain *chain, struct client *client, struct informers *in
 						    .cluster = &chain->cluster.table,
 						    .source = open_source,
 						    .builder = chain,
-						    .changed = tell_changed};
+						    .changed = tell_changed,
+						    .nodes = tell_nodes};
 	for (size_t i = 0; i < chain->member_count; i++) {
 		const struct chain_member *member = &chain->members[i];
 

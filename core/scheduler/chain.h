@@ -9,6 +9,7 @@
 
 #include "client/cluster.h"
 #include "host/host.h"
+#include "scheduler/nodes.h"
 #include "scheduler/policy.h"
 
 #include <coxswain/scheduler.h>
@@ -40,6 +41,7 @@ struct chain {
 
 	/* of setup */
 	struct informers *informers;
+	const struct node_table *table;
 	struct cluster cluster;
 	struct cox_scheduler_setup setup;
 	COX_VEC(struct cox_lister *) listers;
@@ -56,10 +58,11 @@ int chain_choose(struct chain *chain, const struct policy *policy,
 		 struct cox_error *err) COX_MUST_CHECK;
 /*
  * setup(), get_ready() and start() of all. `changed` is what they call when
- * something else has changed; informers and the rest outlive the chain.
+ * something else has changed; informers, table and the rest outlive the chain.
  */
 int chain_start(struct chain *chain, struct client *client, struct informers *informers,
-		struct recorder *recorder, void (*changed)(void *context), void *context,
+		struct recorder *recorder, const struct node_table *table,
+		void (*changed)(void *context), void *context,
 		struct cox_error *err) COX_MUST_CHECK;
 bool chain_synced(const struct chain *chain);
 /* No attempt has it any more. NULL is fine. */

@@ -15,6 +15,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/pending.c %D%/pending.h \
 	%D%/pod_facts.c \
 	%D%/policy.c %D%/policy.h \
-	%D%/scheduler.c %D%/scheduler.h
+	%D%/scheduler.c %D%/scheduler.h \
+	%D%/terms.c
 
 dist_man_MANS += %D%/kube-scheduler.8

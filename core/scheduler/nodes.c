@@ -28,6 +28,7 @@ struct node_table {
 	struct cox_map rows;   /* name -> struct row */
 	struct cox_map placed; /* uid -> struct placed */
 	COX_VEC(const struct cox_scheduler_node *) list;
+	size_t term_count; /* of placed pods that have terms */
 	uint64_t generation;
 };
 
@@ -129,6 +130,8 @@ static void add_sums(struct row *row, const struct cox_scheduler_pod *pod, int s
 	node->requested.ephemeral_storage =
 		sum(node->requested.ephemeral_storage, by->ephemeral_storage, sign);
 	node->requested.pods += sign;
+	if (pod->term_count)
+		node->term_count += (size_t)sign;
 	node->score_milli_cpu = sum(node->score_milli_cpu, pod->score_milli_cpu, sign);
 	node->score_memory = sum(node->score_memory, pod->score_memory, sign);
 	if (by->other_count)
@@ -276,6 +279,7 @@ const struct cox_scheduler_node *node_table_add_pod(struct node_table *table, st
 	placed->assumed = assumed;
 	cox_map_put(&table->placed, uid, strlen(uid), placed);
 	put_pod(row, &pod->row);
+	table->term_count += pod->row.term_count > 0;
 	touch(table, row);
 	return row->facts ? &row->node : NULL;
 }
@@ -295,6 +299,7 @@ struct pod_facts *node_table_remove_pod(struct node_table *table, const char *ui
 	row = placed->row;
 	free(placed);
 	drop_pod(row, &pod->row);
+	table->term_count -= pod->row.term_count > 0;
 	touch(table, row);
 	if (node && row->facts)
 		*node = &row->node;
@@ -317,6 +322,11 @@ bool node_table_is_assumed(const struct node_table *table, const char *uid)
 size_t node_table_pod_count(const struct node_table *table)
 {
 	return table->placed.count;
+}
+
+size_t node_table_term_count(const struct node_table *table)
+{
+	return table->term_count;
 }
 
 /* ---- copies for trials ---- */
@@ -343,7 +353,7 @@ struct cox_scheduler_node *node_table_copy_without(const struct cox_scheduler_no
 	copy->node.score_milli_cpu = copy->node.score_memory = 0;
 	copy->node.ports = NULL;
 	copy->node.pods = NULL;
-	copy->node.port_count = copy->node.pod_count = 0;
+	copy->node.port_count = copy->node.pod_count = copy->node.term_count = 0;
 	for (size_t i = 0; i < node->pod_count; i++) {
 		if (!is_among(node->pods[i], without, count))
 			put_pod(copy, node->pods[i]);

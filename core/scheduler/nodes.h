@@ -37,6 +37,8 @@ struct pod_facts *node_table_remove_pod(struct node_table *table, const char *ui
 bool node_table_has_pod(const struct node_table *table, const char *uid);
 bool node_table_is_assumed(const struct node_table *table, const char *uid);
 size_t node_table_pod_count(const struct node_table *table);
+/* How many of them have terms about other pods. */
+size_t node_table_term_count(const struct node_table *table);
 
 /* A copy of `node` without these pods; free with node_table_copy_free. */
 struct cox_scheduler_node *node_table_copy_without(const struct cox_scheduler_node *node,

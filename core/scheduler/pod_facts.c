@@ -323,6 +323,8 @@ static struct pod_facts *fill_pod(struct pack *pack, const struct cox_object *ob
 	fill_containers(pack, row, value_get(spec, "containers"));
 	fill_tolerations(pack, row, value_get(spec, "tolerations"));
 	fill_volumes(pack, row, value_get(spec, "volumes"));
+	facts_terms(pack, row, spec);
+	facts_spreads(pack, row, spec);
 	if (is_filled(value_get(spec, "affinity")))
 		row->flags |= COX_SCHEDULER_POD_AFFINITY;
 	if (is_filled(value_get(spec, "schedulingGates")))

@@ -548,7 +548,7 @@ int scheduler_use(struct scheduler *scheduler, struct chain *chain, struct cox_e
 	struct chain *old = scheduler->chain;
 
 	if (chain_start(chain, scheduler->client, scheduler->informers, scheduler->recorder,
-			chain_changed, scheduler, err) ||
+			scheduler->table, chain_changed, scheduler, err) ||
 	    (old && wait_synced(chain, err))) {
 		chain_free(chain);
 		return -1;

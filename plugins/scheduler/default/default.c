@@ -179,8 +179,8 @@ static int default_hint(void *self, const struct cox_scheduler_pod *pod,
 {
 	const struct scheduler *scheduler = self;
 
-	(void)pod;
-	return event->type != COX_SCHEDULER_POD_PLACED || scheduler->needs_pods;
+	return event->type != COX_SCHEDULER_POD_PLACED || scheduler->needs_pods ||
+	       pod->term_count || pod->spread_count;
 }
 
 static int default_pre_filter(void *self, const struct cox_call *call,
@@ -198,6 +198,43 @@ static int default_pre_filter(void *self, const struct cox_call *call,
 		affinity_read(&made->affinity, scheduler->objects,
 			      scheduler->objects->root(pod->object));
 	return 0;
+}
+
+static void forget_counts(struct state *state)
+{
+	near_forget(&state->near);
+	tallies_forget(state);
+}
+
+static void default_remove_pod(void *self, void *state, const struct cox_scheduler_pod *pod,
+			       const struct cox_scheduler_pod *other,
+			       const struct cox_scheduler_node *node)
+{
+	struct state *trial = state;
+
+	(void)self;
+	(void)pod;
+	(void)node;
+	cox_vec_push(&trial->without, other);
+	forget_counts(trial);
+}
+
+static void default_add_pod(void *self, void *state, const struct cox_scheduler_pod *pod,
+			    const struct cox_scheduler_pod *other,
+			    const struct cox_scheduler_node *node)
+{
+	struct state *trial = state;
+
+	(void)self;
+	(void)pod;
+	(void)node;
+	for (size_t i = 0; i < trial->without.count; i++) {
+		if (trial->without.items[i] == other) {
+			trial->without.items[i] = trial->without.items[--trial->without.count];
+			break;
+		}
+	}
+	forget_counts(trial);
 }
 
 static int default_filter(void *self, const struct cox_call *call, void *use, void *state,
@@ -225,7 +262,7 @@ static int default_normalize(void *self, const struct cox_call *call, void *use,
 			     int64_t *scores, struct cox_error *err)
 {
 	const struct part *part = ((const struct use *)use)->part;
-	int64_t most = 0;
+	int64_t most = 0, least = 0;
 
 	(void)self;
 	(void)call;
@@ -234,9 +271,13 @@ static int default_normalize(void *self, const struct cox_call *call, void *use,
 	(void)err;
 	if (part->normal == AS_IS)
 		return 0;
-	for (size_t i = 0; i < nodes.count; i++)
-		most = scores[i] > most ? scores[i] : most;
 	for (size_t i = 0; i < nodes.count; i++) {
+		most = (part->normal == IN_RANGE && !i) || scores[i] > most ? scores[i] : most;
+		least = part->normal == IN_RANGE && (!i || scores[i] < least) ? scores[i] : least;
+	}
+	most -= least;
+	for (size_t i = 0; i < nodes.count; i++) {
+		scores[i] -= least;
 		scores[i] = most ? scores[i] * COX_SCHEDULER_SCORE_MAX / most : 0;
 		if (part->normal == LESS_IS_BETTER)
 			scores[i] = COX_SCHEDULER_SCORE_MAX - scores[i];
@@ -250,6 +291,8 @@ static void default_finish(void *self, void *state)
 	struct state *old = state;
 
 	affinity_free(&old->affinity);
+	forget_counts(old);
+	cox_vec_free(&old->without);
 	for (size_t i = 0; i < old->texts.count; i++)
 		free(old->texts.items[i]);
 	cox_vec_free(&old->texts);
@@ -277,8 +320,12 @@ static int default_setup(void *self, const struct cox_scheduler_setup *setup, st
 {
 	struct scheduler *scheduler = self;
 
+	scheduler->setup = setup;
 	scheduler->cluster = setup->cluster;
 	scheduler->objects = setup->cluster->objects;
+	scheduler->namespaces = open_lister(setup, "namespaces", err);
+	if (!scheduler->namespaces)
+		return -1;
 	if (scheduler->needs_owners && owners_open(scheduler->owners, setup, err))
 		return -1;
 	if (!scheduler->needs_pods)
@@ -317,6 +364,8 @@ static const struct cox_scheduler_ops default_ops = {
 	.pre_enqueue = default_pre_enqueue,
 	.hint = default_hint,
 	.pre_filter = default_pre_filter,
+	.add_pod = default_add_pod,
+	.remove_pod = default_remove_pod,
 	.filter = default_filter,
 	.score = default_score,
 	.normalize = default_normalize,

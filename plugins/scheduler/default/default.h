@@ -3,6 +3,7 @@
 #ifndef COX_SCHEDULER_DEFAULT_H
 #define COX_SCHEDULER_DEFAULT_H
 
+#include <coxswain/kit/map.h>
 #include <coxswain/kit/vec.h>
 #include <coxswain/scheduler.h>
 #include <pthread.h>
@@ -85,6 +86,8 @@ struct scheduler {
 	const struct cox_host *host;
 	const struct cox_objects *objects; /* from setup() on, as the next */
 	const struct cox_cluster *cluster;
+	const struct cox_scheduler_setup *setup;
+	struct cox_lister *namespaces;
 	struct owners *owners;
 	struct cox_lister *pods, *nodes; /* only where a part needs them */
 	bool needs_owners, needs_pods;
@@ -96,8 +99,26 @@ struct sibling {
 	struct cox_object *node;
 };
 
+/* Counts by place; see near.c. */
+struct near {
+	bool known; /* the required part */
+	bool has_near, has_apart;
+	bool first; /* nothing it wants near is anywhere, but it is such a pod itself */
+	struct cox_map wanted, avoided, refused, weights;
+};
+
+/* Of one spread constraint: pods by place, one more than there are. */
+struct tally {
+	struct cox_map places;
+	int64_t least, most;
+};
+
 /* One attempt. */
 struct state {
+	struct near near;
+	struct tally *tallies; /* NULL: not counted yet */
+	size_t tally_count;
+	COX_VEC(const struct cox_scheduler_pod *) without; /* pods that a trial leaves out */
 	struct affinity affinity;
 	COX_VEC(char *) texts; /* reasons made for this pod */
 	bool has_siblings;     /* `siblings` was filled */
@@ -121,8 +142,8 @@ struct part {
 	void (*score)(struct scheduler *scheduler, const struct use *use, struct state *state,
 		      const struct cox_scheduler_pod *pod, struct cox_scheduler_nodes nodes,
 		      int64_t *scores);
-	/* Scores of any size become shares of the highest. */
-	enum { AS_IS, MORE_IS_BETTER, LESS_IS_BETTER } normal;
+	/* Scores of any size become shares of the highest; or of the range that they are in. */
+	enum { AS_IS, MORE_IS_BETTER, LESS_IS_BETTER, IN_RANGE } normal;
 	const char *member; /* of the argument: "label", "labels"; NULL: takes none */
 };
 
@@ -136,6 +157,36 @@ void find_siblings(struct scheduler *scheduler, struct state *state,
 		   const struct cox_scheduler_pod *pod);
 const struct owner_list *owners_of(struct scheduler *scheduler, struct state *state,
 				   const struct cox_scheduler_pod *pod, bool services_only);
+/* Whether the node has what the pod's node selector and node affinity ask for. */
+bool fits_labels(const struct state *state, const struct cox_scheduler_pod *pod,
+		 const struct cox_scheduler_node *node);
 bool tolerates(const struct cox_scheduler_pod *pod, const struct cox_scheduler_taint *taint);
+
+/* ---- near and away from other pods (near.c) ---- */
+
+bool selects(const struct cox_scheduler_selector *selector, struct cox_scheduler_pairs labels);
+/* Counts by the value that a node has of the label; what is in no place counts 0. */
+int64_t places_get(const struct cox_map *places, const char *topology_key,
+		   const struct cox_scheduler_node *node);
+void places_add(struct cox_map *places, const char *topology_key,
+		const struct cox_scheduler_node *node, int64_t by);
+bool is_left_out(const struct state *state, const struct cox_scheduler_pod *other);
+void filter_near(struct scheduler *scheduler, const struct use *use, struct state *state,
+		 const struct cox_scheduler_pod *pod, struct cox_scheduler_nodes nodes,
+		 const char **why);
+void score_near(struct scheduler *scheduler, const struct use *use, struct state *state,
+		const struct cox_scheduler_pod *pod, struct cox_scheduler_nodes nodes,
+		int64_t *scores);
+void near_forget(struct near *near);
+
+/* ---- evenly over places (spread.c) ---- */
+
+void filter_spread(struct scheduler *scheduler, const struct use *use, struct state *state,
+		   const struct cox_scheduler_pod *pod, struct cox_scheduler_nodes nodes,
+		   const char **why);
+void score_spread(struct scheduler *scheduler, const struct use *use, struct state *state,
+		  const struct cox_scheduler_pod *pod, struct cox_scheduler_nodes nodes,
+		  int64_t *scores);
+void tallies_forget(struct state *state);
 
 #endif

@@ -215,6 +215,20 @@ static void filter_disks(struct scheduler *scheduler, const struct use *use, str
 
 /* ---- names, labels, taints ---- */
 
+bool fits_labels(const struct state *state, const struct cox_scheduler_pod *pod,
+		 const struct cox_scheduler_node *node)
+{
+	bool fits = affinity_allows(&state->affinity, node);
+
+	for (size_t i = 0; fits && i < pod->node_selector.count; i++) {
+		const struct cox_scheduler_pair *wanted = &pod->node_selector.items[i];
+		const char *value = pairs_get(node->labels, wanted->key);
+
+		fits = value && !strcmp(value, wanted->value);
+	}
+	return fits;
+}
+
 static void filter_selector(struct scheduler *scheduler, const struct use *use, struct state *state,
 			    const struct cox_scheduler_pod *pod, struct cox_scheduler_nodes nodes,
 			    const char **why)
@@ -224,15 +238,7 @@ static void filter_selector(struct scheduler *scheduler, const struct use *use, 
 	if (!pod->node_selector.count && !state->affinity.has_required)
 		return;
 	for (size_t i = 0; i < nodes.count; i++) {
-		bool fits = affinity_allows(&state->affinity, nodes.items[i]);
-
-		for (size_t j = 0; fits && j < pod->node_selector.count; j++) {
-			const struct cox_scheduler_pair *wanted = &pod->node_selector.items[j];
-			const char *value = pairs_get(nodes.items[i]->labels, wanted->key);
-
-			fits = value && !strcmp(value, wanted->value);
-		}
-		if (!fits)
+		if (!fits_labels(state, pod, nodes.items[i]))
 			why[i] = "node(s) didn't match Pod's node affinity/selector";
 	}
 }
@@ -341,6 +347,8 @@ const struct part filter_parts[] = {
 	{.public = FILTER("PodFitsPorts", 0), .filter = filter_ports}, /* its first name */
 	{.public = FILTER("PodFitsResources", DEFAULT), .filter = filter_resources},
 	{.public = FILTER("NoDiskConflict", DEFAULT), .filter = filter_disks},
+	{.public = FILTER("EvenPodsSpread", DEFAULT), .filter = filter_spread},
+	{.public = FILTER("MatchInterPodAffinity", DEFAULT), .filter = filter_near},
 	{.public = FILTER("labelsPresence", ARGUMENT), .filter = filter_labels, .member = "labels"},
 	{.public = FILTER("serviceAffinity", ARGUMENT),
 	 .filter = filter_service,

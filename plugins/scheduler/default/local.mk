@@ -7,8 +7,10 @@ plugins_scheduler_default_la_SOURCES = \
 	%D%/default.h \
 	%D%/filters.c \
 	%D%/match.c \
+	%D%/near.c \
 	%D%/owners.c \
-	%D%/scores.c
+	%D%/scores.c \
+	%D%/spread.c
 plugins_scheduler_default_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
 plugins_scheduler_default_la_LDFLAGS = $(PLUGIN_LDFLAGS)
 plugins_scheduler_default_la_LIBADD = $(PLUGIN_LIBADD)

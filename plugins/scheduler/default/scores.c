@@ -244,6 +244,10 @@ static void score_images(struct scheduler *scheduler, const struct use *use, str
 
 /* ---- the list ---- */
 
+#define WEIGHED(name, weight)                                                                      \
+	{                                                                                          \
+		sizeof(struct cox_scheduler_part), COX_SCHEDULER_SCORE, name, DEFAULT, weight      \
+	}
 #define SCORE(name, flags)                                                                         \
 	{                                                                                          \
 		sizeof(struct cox_scheduler_part), COX_SCHEDULER_SCORE, name, flags, 1             \
@@ -265,6 +269,10 @@ const struct part score_parts[] = {
 	 .normal = MORE_IS_BETTER},
 	{.public = SCORE("TaintTolerationPriority", DEFAULT),
 	 .score = score_taints,
+	 .normal = LESS_IS_BETTER},
+	{.public = WEIGHED("InterPodAffinityPriority", 2), .score = score_near, .normal = IN_RANGE},
+	{.public = WEIGHED("EvenPodsSpreadPriority", 2),
+	 .score = score_spread,
 	 .normal = LESS_IS_BETTER},
 	{.public = SCORE("ImageLocalityPriority", DEFAULT), .score = score_images},
 	{.public = SCORE("EqualPriority", 0), .score = score_equal},

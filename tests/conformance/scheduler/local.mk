@@ -6,8 +6,10 @@ SCHEDULER_TEST_SOURCES = tests/conformance/scheduler/suite.c \
 	tests/lib/fake_server.c tests/lib/fake_server.h
 
 if PLUGIN_SCHEDULER_DEFAULT
-check_PROGRAMS += tests/conformance/scheduler/default tests/conformance/scheduler/policies
-TESTS += tests/conformance/scheduler/default tests/conformance/scheduler/policies
+check_PROGRAMS += tests/conformance/scheduler/default tests/conformance/scheduler/policies \
+	tests/conformance/scheduler/places
+TESTS += tests/conformance/scheduler/default tests/conformance/scheduler/policies \
+	tests/conformance/scheduler/places
 tests_conformance_scheduler_default_SOURCES = $(SCHEDULER_TEST_SOURCES)
 tests_conformance_scheduler_default_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests \
 	-DPLUGIN='"default"'
@@ -16,6 +18,10 @@ tests_conformance_scheduler_policies_SOURCES = %D%/policies.c %D%/harness.c %D%/
 	tests/lib/fake_server.c tests/lib/fake_server.h
 tests_conformance_scheduler_policies_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_conformance_scheduler_policies_LDADD = $(UNIT_LDADD)
+tests_conformance_scheduler_places_SOURCES = %D%/places.c %D%/harness.c %D%/harness.h \
+	tests/lib/fake_server.c tests/lib/fake_server.h
+tests_conformance_scheduler_places_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_conformance_scheduler_places_LDADD = $(UNIT_LDADD)
 endif
 if PLUGIN_SCHEDULER_PACKED
 check_PROGRAMS += tests/conformance/scheduler/packed
