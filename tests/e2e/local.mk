@@ -3,15 +3,21 @@
 
 E2E_TESTS = %D%/wire.bats %D%/watch.bats %D%/hostile.bats %D%/consistency.bats \
 	%D%/objects.bats %D%/secure.bats %D%/durable.bats %D%/start.bats %D%/cascade.bats
-E2E_TESTS += %D%/kubelet.bats
-E2E_TESTS += %D%/node.bats
-E2E_TESTS += %D%/proxy.bats
-E2E_TESTS += %D%/ends.bats
-E2E_TESTS += %D%/cluster_pods.bats %D%/cluster_volumes.bats %D%/cluster_services.bats
-E2E_TESTS += %D%/reload.bats
+E2E_TESTS += %D%/kubelet.bats %D%/proxy.bats %D%/ends.bats %D%/reload.bats \
+	%D%/controllers.bats %D%/up.bats
 TESTS += $(E2E_TESTS)
-EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/cluster.bash tests/lib/kubectl.sh \
-	tests/lib/rows.sh
+EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/cluster.bash \
+	tests/lib/daemons.bash tests/lib/kubectl.sh tests/lib/rows.sh
+
+# Whole clusters with real containers: `make check CLUSTER_TESTS=` leaves them out.
+CLUSTER_TESTS = %D%/node.bats %D%/cluster_pods.bats %D%/cluster_volumes.bats \
+	%D%/cluster_services.bats
+# The five daemons by their names, with the files of /etc/kubernetes.
+CLUSTER_TESTS += %D%/daemons.bats %D%/daemons_nodes.bats %D%/daemons_kill.bats \
+	%D%/daemons_up.bats %D%/daemons_plugins.bats %D%/daemons_service.bats \
+	%D%/daemons_pull.bats
+TESTS += $(CLUSTER_TESTS)
+EXTRA_DIST += $(CLUSTER_TESTS)
 
 # Says back what it hears, for the test of kube-proxy.
 check_PROGRAMS += tests/e2e/udp_echo
@@ -41,17 +47,3 @@ check-kubectl: all
 
 clean-local:
 	rm -rf tests/kubectl
-
-TESTS += tests/e2e/controllers.bats
-EXTRA_DIST += tests/e2e/controllers.bats
-
-# Whole clusters.
-TESTS += tests/e2e/up.bats
-EXTRA_DIST += tests/e2e/up.bats
-
-# The five daemons by their names, with the files of /etc/kubernetes.
-DAEMONS_TESTS = %D%/daemons.bats %D%/daemons_nodes.bats %D%/daemons_kill.bats \
-	%D%/daemons_up.bats %D%/daemons_plugins.bats %D%/daemons_service.bats \
-	%D%/daemons_pull.bats
-TESTS += $(DAEMONS_TESTS)
-EXTRA_DIST += $(DAEMONS_TESTS) tests/lib/daemons.bash
