@@ -447,6 +447,13 @@ bool flags_given(const struct flag_set *set, const char *name)
 	return state && state->origin;
 }
 
+const char *flags_value(const struct flag_set *set, const char *name)
+{
+	const struct flag_state *state = find_target(set, name);
+
+	return state ? value_text(state) : NULL;
+}
+
 static const char *type_name(const struct flag *flag)
 {
 	static const char *const names[] = {

@@ -108,6 +108,8 @@ int flags_parse(struct flag_set *set, const char *const *words, size_t count, co
 /* Where a value comes from: "default", "command line" or "FILE:LINE". */
 const char *flags_origin(const struct flag_set *set, const char *name);
 bool flags_given(const struct flag_set *set, const char *name);
+/* A value as it would be typed, borrowed; NULL: there is no such flag. */
+const char *flags_value(const struct flag_set *set, const char *name);
 
 /* The list of flags as --help shows it. */
 void flags_usage(const struct flag_set *set, struct cox_buf *out);

@@ -53,6 +53,11 @@ struct personality {
 
 	/* Checks that need several flags at once. May be NULL. */
 	int (*check)(struct daemon *daemon, struct cox_error *err);
+	/*
+	 * No daemon, but a command that does its work here and ends with this exit
+	 * status; nothing below is called. NULL: a daemon.
+	 */
+	int (*run)(struct daemon *daemon);
 	/* Opens and configures the plugins; --check-config ends behind it. */
 	int (*prepare)(struct daemon *daemon, struct cox_error *err);
 	/* Gets plugins ready, starts them and the service; does not block. */

@@ -207,6 +207,9 @@ static void flags_have_defaults(void **state)
 	assert_int_equal(config.again.count, 0);
 	assert_string_equal(config.secret, "");
 	assert_string_equal(flags_origin(&set, "some-text"), "default");
+	assert_string_equal(flags_value(&set, "some-text"), "usual");
+	assert_string_equal(flags_value(&set, "truth"), "false");
+	assert_null(flags_value(&set, "no-such-flag"));
 	assert_false(flags_given(&set, "some-text"));
 	flags_free(&set);
 }
@@ -230,6 +233,9 @@ static void flags_take_every_form(void **state)
 	assert_string_equal(config.list.items[1], "");
 	assert_int_equal(config.again.count, 2);
 	assert_string_equal(config.again.items[0], "1,2");
+	assert_string_equal(flags_value(&set, "wait"), "250ms");
+	assert_string_equal(flags_value(&set, "list"), "x,,y");
+	assert_string_equal(flags_value(&set, "again"), "1,2\n3");
 	assert_int_equal(set.arguments.count, 2);
 	assert_string_equal(set.arguments.items[1], "--list=z");
 	PARSE(&set, FLAGS_COMMAND_LINE, "--truth=false", "-n4", "-t");
