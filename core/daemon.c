@@ -206,6 +206,8 @@ static int run(const struct personality *personality, struct settings *settings,
 	} else if (check_common(common, &err) < 0 ||
 		   (personality->check && personality->check(&daemon, &err) < 0)) {
 		status = answer(-1, personality->name, &text, &err);
+	} else if (personality->run) {
+		status = personality->run(&daemon);
 	} else if (common->check_config || common->list_plugins) {
 		status = try_plugins(&daemon, common);
 	} else {
