@@ -26,9 +26,10 @@ include core/scheduler/local.mk
 include core/controller/local.mk
 include core/kubelet/local.mk
 include core/proxy/local.mk
+include core/preflight/local.mk
 
 bin_PROGRAMS += core/coxswain
-core_coxswain_SOURCES = %D%/main.c %D%/up.c %D%/up.h
+core_coxswain_SOURCES = %D%/main.c %D%/preflight.c %D%/preflight.h %D%/up.c %D%/up.h
 core_coxswain_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 core_coxswain_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 

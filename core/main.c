@@ -13,6 +13,7 @@
 #include "controller/manager.h"
 #include "daemon.h"
 #include "kubelet/personality.h"
+#include "preflight.h"
 #include "proxy/proxy.h"
 #include "scheduler/manager.h"
 #include "up.h"
@@ -113,15 +114,24 @@ static const struct composition up = {
 	.single = &single,
 };
 
+static const struct preflight_command preflight = {
+	.personality = {.name = "preflight",
+			.description = "looks whether this machine is ready for a master or a node",
+			.flags = preflight_flags,
+			.flag_count = &preflight_flag_count,
+			.config_size = sizeof(struct preflight_config),
+			.check = preflight_check_flags,
+			.run = preflight_run_command},
+	.master = control_plane_parts,
+	.master_count = sizeof(control_plane_parts) / sizeof(control_plane_parts[0]),
+	.node = node_parts,
+	.node_count = sizeof(node_parts) / sizeof(node_parts[0]),
+};
+
 static const struct personality *const personalities[] = {
-	&apiserver_personality,
-	&controller_manager_personality,
-	&scheduler_personality,
-	&kubelet_personality,
-	&control_plane.personality,
-	&proxy_personality,
-	&up.personality,
-	NULL, /* ends the list */
+	&apiserver_personality, &controller_manager_personality, &scheduler_personality,
+	&kubelet_personality,	&control_plane.personality,	 &proxy_personality,
+	&up.personality,	&preflight.personality,		 NULL, /* ends the list */
 };
 
 int main(int argc, char **argv)

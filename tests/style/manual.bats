@@ -38,7 +38,7 @@ daemons() {
 
 @test "every command has its place in coxswain(8)" {
 	diff <("$builddir/core/coxswain" --help | sed -n 's/^  \([a-z-]*\) .*/\1/p' |
-		grep -v '^kubectl$\|^preflight$' | sort) \
+		grep -vx kubectl | sort) \
 		<(sed -n 's/^\.It Cm //p' "$srcdir/core/coxswain.8" |
 			grep -xFf <("$builddir/core/coxswain" --help | sed -n 's/^  \([a-z-]*\) .*/\1/p') |
 			sort)
@@ -72,4 +72,43 @@ daemons() {
 			return 1
 		}
 	done
+}
+
+# What coxswain-troubleshooting(7) tells people to look for, where the words are
+# this product's; they may be spread over the lines of a string.
+@test "the messages of the troubleshooting page are those that are printed" {
+	page=$(sed 's/\\(dq/"/g; s/\\://g' "$srcdir/core/preflight/coxswain-troubleshooting.7")
+	code=$(find "$srcdir/core" "$srcdir/plugins" -name '*.c' -exec cat {} + | tr '\n\t' '  ' |
+		sed 's/" *"//g; s/\\"/"/g')
+	while read -r message; do
+		[[ $page == *"$message"* ]] || { echo "not in the page: $message"; return 1; }
+		[[ $code == *"$message"* ]] || { echo "never printed: $message"; return 1; }
+	done <<-'END'
+		is active: its rules may refuse what nodes, pods and services say to each other
+		more than one is installed:
+		runs (pid
+		but the kubelet uses its own oci runtime
+		no address:
+		Unable to generate self signed cert:
+		Unable to listen for secure (
+		); will try again.
+		is forbidden: no API token found for service account
+		retry after the token is automatically created and added to the service account
+		Unknown admission plugin:
+		an empty name in the list; remove the stray comma
+		list and watch
+		the server could not find the requested resource
+		container runtime is down:
+		no OCI runtime works
+		Missing timestamp for Node
+		Assuming now as a timestamp.
+		Kubelet stopped posting node status.
+		Failed to pull image "
+		unable to ping registry endpoint
+		failed to find fit for pod
+		nodes are available
+		node(s) didn't match Pod's node affinity/selector
+		MatchNodeSelector
+		FailedScheduling
+	END
 }

@@ -246,6 +246,12 @@ tests_unit_scheduler_manager_LDADD = $(UNIT_LDADD)
 endif
 endif
 
+check_PROGRAMS += tests/unit/preflight
+TESTS += tests/unit/preflight
+tests_unit_preflight_SOURCES = %D%/preflight.c
+tests_unit_preflight_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_preflight_LDADD = $(UNIT_LDADD)
+
 # Included by several tests; none of them is its owner.
 EXTRA_DIST += %D%/unit.h
 EXTRA_DIST += tests/lib/eventually.h
