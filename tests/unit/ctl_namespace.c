@@ -102,7 +102,7 @@ static void test_failure(void **state)
 	put_in(f, "configmaps", "old", "c", "");
 	fixture_run(f, "namespace", NULL);
 	eventually(!strcmp(condition(f, "NamespaceDeletionContentFailure", "message"),
-			   "Failed to delete all resource types: secrets: no right"));
+			   "Failed to delete all resource types, 1 remaining: secrets: no right"));
 	/* One kind that fails does not keep the others. */
 	eventually(fake_count(f->server, "configmaps") == 0);
 	eventually(!exists(f, "namespaces", "", "old"));

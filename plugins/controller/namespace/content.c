@@ -26,16 +26,16 @@ struct pass {
 	struct content *content;
 	COX_VEC(struct tally) kinds; /* "pods." and how many are left */
 	COX_VEC(struct tally) finalizers;
+	struct cox_buf failures;
+	size_t failed; /* kinds */
 };
 
 static void note_failure(struct pass *pass, const struct cox_discovered *kind,
 			 const struct cox_error *err)
 {
-	struct cox_buf *text = &pass->content->failures;
-
-	cox_buf_printf(text, "%s%s: %s",
-		       text->size ? ", " : "Failed to delete all resource types: ",
+	cox_buf_printf(&pass->failures, "%s%s: %s", pass->failures.size ? ", " : "",
 		       kind->resource.resource, pass->cluster->message(err));
+	pass->failed++;
 }
 
 /* ---- what is left ---- */
@@ -218,8 +218,13 @@ void content_delete(struct content *content, const struct cox_cluster *cluster,
 		cox_buf_printf(&content->undiscovered, "%s%s",
 			       content->undiscovered.size ? ", " : "", cluster->message(err));
 	delete_kinds(&pass, &kinds, true, &left);
-	if (!left && !content->failures.size)
+	if (!left && !pass.failed)
 		delete_kinds(&pass, &kinds, false, &left);
+	if (pass.failed)
+		cox_buf_printf(&content->failures,
+			       "Failed to delete all resource types, %zu remaining: %s",
+			       pass.failed, pass.failures.data);
+	cox_buf_free(&pass.failures);
 	describe(&pass);
 	free_tallies(pass.kinds.items, pass.kinds.count);
 	free_tallies(pass.finalizers.items, pass.finalizers.count);
