@@ -337,6 +337,95 @@ static void test_spread_wish(void **state)
 	rig_close(&rig);
 }
 
+enum { ROOM_SIZE = 64 };
+
+static const struct cox_scheduler_part *no_part(void *self, size_t index)
+{
+	(void)self;
+	(void)index;
+	return NULL;
+}
+
+/* Tries each node without its pods, as preemption does, and as it is again afterwards. */
+static int try_nodes(void *self, const struct cox_call *call, void *state,
+		     const struct cox_scheduler_pod *pod, const struct cox_scheduler_trial *trial,
+		     const char **note, struct cox_error *err)
+{
+	char *room = self;
+	size_t used = 0;
+
+	(void)call;
+	(void)state;
+	(void)pod;
+	(void)err;
+	*room = '\0';
+	for (size_t i = 0; i < trial->nodes.count; i++) {
+		const struct cox_scheduler_node *node = trial->nodes.items[i];
+
+		if (trial->fits(trial, node, NULL, 0) ||
+		    !trial->fits(trial, node, node->pods, node->pod_count) ||
+		    trial->fits(trial, node, NULL, 0))
+			continue;
+		used += (size_t)snprintf(room + used, ROOM_SIZE - used, "%s", node->name);
+		assert_true(used < ROOM_SIZE);
+	}
+	*note = room;
+	return 0;
+}
+
+/* The default plugin, and behind it one that tries nodes out. */
+static void start_with_trials(struct rig *rig, char room[ROOM_SIZE])
+{
+	static const struct cox_scheduler_ops ops = {.part = no_part, .post_filter = try_nodes};
+	const struct scheduler_options options = {.name = "default-scheduler"};
+	cox_autoerror err = COX_ERROR_INIT;
+	struct host_plugin *plugin = host_open(rig->host, "scheduler", "default", NULL, &err);
+	struct chain *chain = chain_new();
+	struct chain_member first, second = {"trials", &ops, room, NULL};
+
+	assert_non_null(plugin);
+	first = (struct chain_member){host_name(plugin), host_ops(plugin), host_self(plugin),
+				      plugin};
+	if (chain_add(chain, &first, &err) || host_configure(plugin, &err) ||
+	    chain_add(chain, &second, &err) || chain_choose(chain, NULL, &err))
+		fail_msg("%s", error_text(&err));
+	rig->scheduler = scheduler_new(rig->client, &options, &err);
+	if (!rig->scheduler || scheduler_use(rig->scheduler, chain, &err) ||
+	    scheduler_start(rig->scheduler, &err))
+		fail_msg("%s", error_text(&err));
+}
+
+/* Who makes room is told what would be if the pods were gone. */
+static void test_trials(void **state)
+{
+	struct rig rig;
+	char room[ROOM_SIZE];
+
+	(void)state;
+	start(&rig);
+	put_pod(&rig, "alone", DB, ON("b1") APART(MUST(TERM("web", "zone"))));
+	put_pod(&rig, "w0", WEB, ON("a1"));
+	put_pod(&rig, "w1", WEB, ON("a1"));
+	start_with_trials(&rig, room);
+	put_pod(&rig, "kept", WEB, ",\"nodeSelector\":{\"zone\":\"b\"}");
+	eventually(is_told(&rig, "kept",
+			   "0/3 nodes are available: 1 node(s) didn't satisfy existing pods "
+			   "anti-affinity rules, 2 node(s) didn't match Pod's node "
+			   "affinity/selector. b1"));
+	put_pod(&rig, "apart", "",
+		",\"nodeSelector\":{\"host\":\"a1\"}" APART(MUST(TERM("web", "zone"))));
+	eventually(is_told(&rig, "apart",
+			   "0/3 nodes are available: 1 node(s) didn't match pod anti-affinity "
+			   "rules, 2 node(s) didn't match Pod's node affinity/selector. a1"));
+	put_pod(&rig, "even", WEB,
+		",\"nodeSelector\":{\"host\":\"a1\"}" SPREAD("DoNotSchedule",
+							     ",\"nodeAffinityPolicy\":\"Ignore\""));
+	eventually(is_told(&rig, "even",
+			   "0/3 nodes are available: 1 node(s) didn't match pod topology spread "
+			   "constraints, 2 node(s) didn't match Pod's node affinity/selector. a1"));
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_spread_labels),
 		cmocka_unit_test(test_spread_own_keys),
 		cmocka_unit_test(test_spread_wish),
+		cmocka_unit_test(test_trials),
 	};
 
 	return cmocka_run_group_tests_name("scheduler places", tests, NULL, NULL);
