@@ -149,7 +149,7 @@ static int read_space(const char *path, struct statvfs *info)
 /* What is less than the kubelet's own limits, or the control plane cannot live with. */
 static void check_space(struct preflight *preflight, const char *path, bool node)
 {
-	cox_autobuf thing = COX_BUF_INIT, short_of = COX_BUF_INIT;
+	cox_autobuf thing = COX_BUF_INIT;
 	const char *limits = preflight_flag(preflight, "kubelet", "eviction-hard");
 	const char *floor_text = preflight_flag(preflight, "kubelet", "low-diskspace-threshold-mb");
 	struct statvfs info;
