@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -148,42 +149,92 @@ pid_t preflight_find_process(const char *name)
 
 /* ---- names and servers ---- */
 
+/* A name that is looked up; whoever is the last to let go of it frees it. */
+struct lookup {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	char *host, *service;
+	struct addrinfo *result;
+	int failure;
+	bool done, abandoned;
+};
+
+static void lookup_free(struct lookup *lookup)
+{
+	if (lookup->result)
+		freeaddrinfo(lookup->result);
+	pthread_cond_destroy(&lookup->changed);
+	pthread_mutex_destroy(&lookup->lock);
+	free(lookup->host);
+	free(lookup->service);
+	free(lookup);
+}
+
+static void *run_lookup(void *context)
+{
+	static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct lookup *lookup = context;
+	struct addrinfo *result = NULL;
+	int failure = getaddrinfo(lookup->host, lookup->service, &hints, &result);
+	bool abandoned;
+
+	pthread_mutex_lock(&lookup->lock);
+	lookup->result = failure == 0 ? result : NULL;
+	lookup->failure = failure;
+	lookup->done = true;
+	abandoned = lookup->abandoned;
+	pthread_cond_signal(&lookup->changed);
+	pthread_mutex_unlock(&lookup->lock);
+	if (abandoned)
+		lookup_free(lookup);
+	return NULL;
+}
+
+static struct lookup *lookup_new(const char *host, const char *service)
+{
+	struct lookup *lookup = cox_new(struct lookup);
+
+	pthread_mutex_init(&lookup->lock, NULL);
+	pthread_cond_init(&lookup->changed, NULL);
+	lookup->host = cox_strdup(host);
+	lookup->service = service ? cox_strdup(service) : NULL;
+	return lookup;
+}
+
 /*
- * The C library's own limit is many seconds for each server, so it looks in a
- * thread of its. `*request` is left alone, and so lost, when that thread does
- * not end in time: it still writes there.
+ * The C library's own limit is many seconds for each server, so a thread looks,
+ * which is left alone when it does not end in time.
  */
 static int look_up(const char *host, const char *service, struct addrinfo **result,
 		   struct cox_error *err)
 {
-	static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	const struct timespec limit = {RESOLVE_SECONDS, 0};
-	struct gaicb *request = cox_new(struct gaicb);
-	struct gaicb *const list[] = {request};
-	int failure;
+	uint64_t deadline = clock_monotonic() + RESOLVE_SECONDS * CLOCK_SECOND;
+	struct timespec until = {(time_t)(deadline / CLOCK_SECOND),
+				 (long)(deadline % CLOCK_SECOND)};
+	struct lookup *lookup = lookup_new(host, service);
+	pthread_t thread;
+	bool late = false;
+	int failure = pthread_create(&thread, NULL, run_lookup, lookup);
 
-	request->ar_name = cox_strdup(host);
-	request->ar_service = service ? cox_strdup(service) : NULL;
-	request->ar_request = &hints;
-	failure = getaddrinfo_a(GAI_NOWAIT, (struct gaicb **)list, 1, NULL);
-	if (failure == 0) {
-		uint64_t deadline = clock_monotonic() + RESOLVE_SECONDS * CLOCK_SECOND;
-
-		while ((failure = gai_error(request)) == EAI_INPROGRESS &&
-		       clock_monotonic() < deadline)
-			gai_suspend((const struct gaicb *const *)list, 1, &limit);
+	if (failure != 0) {
+		lookup_free(lookup);
+		return error_errno(err, failure, "start a thread");
 	}
-	if (failure == EAI_INPROGRESS && gai_cancel(request) != EAI_CANCELED)
+	pthread_mutex_lock(&lookup->lock);
+	while (!lookup->done && !late)
+		late = pthread_cond_clockwait(&lookup->changed, &lookup->lock, CLOCK_MONOTONIC,
+					      &until) == ETIMEDOUT;
+	late = lookup->abandoned = !lookup->done;
+	pthread_mutex_unlock(&lookup->lock);
+	if (late) {
+		pthread_detach(thread);
 		return error_set(err, COX_REASON_TIMEOUT, "no answer within %d s", RESOLVE_SECONDS);
-	if (failure == 0)
-		*result = request->ar_result;
-	free((char *)request->ar_name);
-	free((char *)request->ar_service);
-	free(request);
-	if (failure == 0)
-		return 0;
-	return error_set(err, COX_REASON_NOT_FOUND, "%s",
-			 failure == EAI_INPROGRESS ? "no answer" : gai_strerror(failure));
+	}
+	pthread_join(thread, NULL);
+	failure = lookup->failure;
+	*result = cox_steal(lookup->result);
+	lookup_free(lookup);
+	return failure == 0 ? 0 : error_set(err, COX_REASON_NOT_FOUND, "%s", gai_strerror(failure));
 }
 
 int preflight_resolve(const char *host, struct cox_error *err)

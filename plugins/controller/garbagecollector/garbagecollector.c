@@ -108,8 +108,11 @@ static int watch_kind(struct collector *self, struct kind *kind, struct cox_erro
 					  .queue = CHECK_QUEUE,
 					  .keys = object_keys};
 
-	kind->lister = self->setup->source(self->setup->builder, &source, err);
-	return kind->lister ? 0 : -1;
+	struct cox_lister *lister = self->setup->source(self->setup->builder, &source, err);
+
+	cox_lock_scope(&self->mutex);
+	kind->lister = lister;
+	return lister ? 0 : -1;
 }
 
 /* Takes over what is new; `list` keeps the rest. The kinds themselves stay for good. */
@@ -183,7 +186,7 @@ static bool complete(struct collector *self)
 	for (size_t i = 0; i < self->kinds.count; i++) {
 		const struct kind *kind = self->kinds.items[i];
 
-		if (kind->lister && !self->cluster->lister_synced(kind->lister))
+		if (kind->lister ? !self->cluster->lister_synced(kind->lister) : !kind->stale)
 			return false;
 	}
 	return self->discovered;
