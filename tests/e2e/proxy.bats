@@ -271,7 +271,7 @@ answers() {
 	same "-A KUBE-PORTALS-CONTAINER -d 10.254.0.20/32 -p tcp -m comment --comment \"default/two:web\" -m tcp --dport 80 -j REDIRECT --to-ports $port
 -A KUBE-PORTALS-CONTAINER -d 192.168.1.200/32 -p tcp -m comment --comment \"default/two:web\" -m tcp --dport 80 -j REDIRECT --to-ports $port" \
 		"$(rules KUBE-PORTALS-CONTAINER default/two:web)"
-	has_rules KUBE-PORTALS-HOST default/two:admin
+	retry 5 has_rules KUBE-PORTALS-HOST default/two:admin
 	[ "$port" != "$(local_port default/two:admin)" ]
 	retry 10 answers nine node http://192.168.1.200/name
 	lacks_rules KUBE-PORTALS-HOST default/headless:
@@ -323,7 +323,7 @@ answers() {
 		grep -q "can't open node port for 0.0.0.0:30003/TCP: Address already in use" "$dir/proxy.log"
 	}
 	retry 10 said
-	has_rules KUBE-PORTALS-HOST default/stolen:
+	retry 5 has_rules KUBE-PORTALS-HOST default/stolen:
 	lacks_rules KUBE-NODEPORT-HOST default/stolen:
 	kill_daemon thief
 	retry 10 has_rules KUBE-NODEPORT-HOST default/stolen:
