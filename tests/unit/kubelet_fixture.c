@@ -182,46 +182,37 @@ bool condition_is(const char *name, const char *type, const char *status)
 	return false;
 }
 
-bool event_said(const char *pod, const char *reason, const char *message)
+/* An event about the pod, of that reason, whose member has the text or begins with it. */
+static bool event_has(const char *pod, const char *reason, const char *member, const char *text,
+		      bool whole)
 {
+	size_t size = strlen(text) + whole; /* with the zero byte */
+
 	for (size_t i = 0; i < fake_count(at.server, "events"); i++) {
 		cox_autoobject *event = fake_at(at.server, "events", i);
 		const struct value *root = object_root(event);
 
 		if (!strcmp(value_text(object_path(root, "involvedObject.name")), pod) &&
 		    !strcmp(value_get_text(root, "reason"), reason) &&
-		    !strcmp(value_get_text(root, "message"), message))
+		    !strncmp(value_text(object_path(root, member)), text, size))
 			return true;
 	}
 	return false;
+}
+
+bool event_said(const char *pod, const char *reason, const char *message)
+{
+	return event_has(pod, reason, "message", message, true);
 }
 
 bool event_of(const char *pod, const char *reason, const char *part)
 {
-	for (size_t i = 0; i < fake_count(at.server, "events"); i++) {
-		cox_autoobject *event = fake_at(at.server, "events", i);
-		const struct value *root = object_root(event);
-
-		if (!strcmp(value_text(object_path(root, "involvedObject.name")), pod) &&
-		    !strcmp(value_get_text(root, "reason"), reason) &&
-		    !strcmp(value_text(object_path(root, "involvedObject.fieldPath")), part))
-			return true;
-	}
-	return false;
+	return event_has(pod, reason, "involvedObject.fieldPath", part, true);
 }
 
 bool event_begins(const char *name, const char *reason, const char *message)
 {
-	for (size_t i = 0; i < fake_count(at.server, "events"); i++) {
-		cox_autoobject *event = fake_at(at.server, "events", i);
-		const struct value *root = object_root(event);
-
-		if (!strcmp(value_text(object_path(root, "involvedObject.name")), name) &&
-		    !strcmp(value_get_text(root, "reason"), reason) &&
-		    !strncmp(value_get_text(root, "message"), message, strlen(message)))
-			return true;
-	}
-	return false;
+	return event_has(name, reason, "message", message, false);
 }
 
 /* When it was said, as the names of events tell; 0: not yet. */
