@@ -73,7 +73,7 @@ has_said_twice() {
 		centos-master/kube-controller-manager centos-master/kube-apiserver; do
 		name=${at#*/}
 		stop_daemon "${at%/*}-$name"
-		retry 5 has_said "$name" STOPPING=1
+		retry 15 has_said "$name" STOPPING=1
 		same "" "$(grep -vxE 'READY=1|STOPPING=1|RELOADING=1 .*' "$dir/$name.said")"
 		kill_daemon "$name.manager"
 	done

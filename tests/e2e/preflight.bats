@@ -73,7 +73,7 @@ serve() {
 	script "answer-$1" 'while read -r line && [ ${#line} -gt 1 ]; do :; done' "cat <<'END'" \
 		"${@:4}" '' END
 	start_on "$1" "$2" busybox nc -ll -p "$3" -e "$dir/answer-$1"
-	retry 5 listens "$2" "$3"
+	retry 15 listens "$2" "$3"
 }
 
 # listens HOST PORT
@@ -89,7 +89,7 @@ reach_web() {
 named_process() {
 	script "$1" "read -r _ <$dir/never"
 	start_on "$1" one "$dir/$1"
-	retry 5 is_named "$1"
+	retry 15 is_named "$1"
 }
 
 is_named() {
@@ -376,7 +376,7 @@ no_errors() {
 	# Whoever takes a connection and says nothing is waited for, but not for ever.
 	script answer-silent "read -r _ <$dir/never"
 	start_on silent world busybox nc -ll -p 8080 -e "$dir/answer-silent"
-	retry 5 listens world 8080
+	retry 15 listens world 8080
 	preflight --role=node
 	says warning "apiserver http://$world_address:8080" "receive: Connection timed out"
 	kill_tree silent

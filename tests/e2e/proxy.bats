@@ -180,7 +180,7 @@ answers() {
 
 # rows: 272 273
 @test "netstat shows two connections of kube-proxy, the first dual-stack" {
-	local port pid
+	local port pid silent
 	requires ss
 	port=$(local_port default/frontend:)
 	pid=$(daemon_pid proxy)
@@ -190,9 +190,11 @@ answers() {
 			grep -qE " 172.18.0.1:[0-9]+ +172.18.0.9:80 .*\"kube-proxy\",pid=$pid" "$dir/ss"
 	}
 	# A client that says nothing keeps both open.
-	on world bash -c 'exec 3<>/dev/tcp/192.168.1.124/30002; read -r -t 3 <&3' &
-	retry 3 two
-	wait $! || :
+	ip netns exec "$ns-world" bash -c 'exec 3<>/dev/tcp/192.168.1.124/30002; exec cat <&3' >/dev/null &
+	silent=$!
+	retry 15 two
+	kill "$silent"
+	wait "$silent" || :
 	same "kube-proxy" "$(tr '\0' '\n' <"/proc/$pid/cmdline" | head -n 1 | sed 's,.*/,,')"
 }
 
@@ -271,7 +273,7 @@ answers() {
 	same "-A KUBE-PORTALS-CONTAINER -d 10.254.0.20/32 -p tcp -m comment --comment \"default/two:web\" -m tcp --dport 80 -j REDIRECT --to-ports $port
 -A KUBE-PORTALS-CONTAINER -d 192.168.1.200/32 -p tcp -m comment --comment \"default/two:web\" -m tcp --dport 80 -j REDIRECT --to-ports $port" \
 		"$(rules KUBE-PORTALS-CONTAINER default/two:web)"
-	retry 5 has_rules KUBE-PORTALS-HOST default/two:admin
+	retry 15 has_rules KUBE-PORTALS-HOST default/two:admin
 	[ "$port" != "$(local_port default/two:admin)" ]
 	retry 10 answers nine node http://192.168.1.200/name
 	lacks_rules KUBE-PORTALS-HOST default/headless:
@@ -291,10 +293,10 @@ answers() {
 	same "-A KUBE-PORTALS-HOST -d 10.254.0.10/32 -p udp -m comment --comment \"default/dns:dns\" -m udp --dport 53 -j DNAT --to-destination 192.168.1.124:$port" \
 		"$(rules KUBE-PORTALS-HOST default/dns:dns)"
 	echoes() {
-		same hello "$(on "$1" bash -c 'exec 3<>/dev/udp/10.254.0.10/53; echo hello >&3; timeout 1 head -n 1 <&3')"
+		same hello "$(on "$1" bash -c 'exec 3<>/dev/udp/10.254.0.10/53; echo hello >&3; timeout 2 head -n 1 <&3')"
 	}
-	retry 10 echoes node
-	retry 10 echoes pods
+	retry 20 echoes node
+	retry 20 echoes pods
 }
 
 # rows: 277
@@ -316,14 +318,14 @@ answers() {
 	taken() {
 		on node ss -tln | grep -q ':30003 '
 	}
-	retry 5 taken
+	retry 15 taken
 	api POST $services -d "$(service stolen '{"type":"NodePort","clusterIP":"10.254.0.30","ports":[{"port":80,"nodePort":30003}]}')"
 	expect 201
 	said() {
 		grep -q "can't open node port for 0.0.0.0:30003/TCP: Address already in use" "$dir/proxy.log"
 	}
 	retry 10 said
-	retry 5 has_rules KUBE-PORTALS-HOST default/stolen:
+	retry 15 has_rules KUBE-PORTALS-HOST default/stolen:
 	lacks_rules KUBE-NODEPORT-HOST default/stolen:
 	kill_daemon thief
 	retry 10 has_rules KUBE-NODEPORT-HOST default/stolen:

@@ -87,7 +87,7 @@ start_fails() {
 		--insecure-port="$port" --secure-port="$(free_port)" --cert-dir="$dir/closed/kubernetes" \
 		--data-dir="$dir/data" --admission-control=
 	retry 20 is_ready "$server"
-	retry 5 grep -q 'Unable to listen for secure' "$dir/apiserver.log"
+	retry 15 grep -q 'Unable to listen for secure' "$dir/apiserver.log"
 	grep -qE "^E[0-9]{4} .*\] Unable to generate self signed cert: open $dir/closed/kubernetes/apiserver\.crt: permission denied" "$dir/apiserver.log"
 	grep -qE "\] Unable to listen for secure \(open $dir/closed/kubernetes/apiserver\.crt: no such file or directory\); will try again\." "$dir/apiserver.log"
 	# It comes by itself once the directory can be made.

@@ -204,11 +204,11 @@ DELETED PartialObjectMetadata meta.k8s.io/v1 bare null" \
 	one_more() {
 		[ "$(watches)" -eq $((before + 1)) ]
 	}
-	retry 3 one_more
+	retry 15 one_more
 	kill -KILL "$watcher"
 	wait "$watcher" 2>/dev/null || :
 	watcher=
-	retry 3 no_more_than "$before"
+	retry 15 no_more_than "$before"
 }
 
 @test "a hundred watchers see the same events in the same order" {

@@ -167,7 +167,7 @@ is_clean() {
 		processes_of "$1" >&2
 		status=1
 	}
-	retry 5 has_no_mounts_left "$1" || {
+	retry 15 has_no_mounts_left "$1" || {
 		mounts_left "$1" >&2
 		status=1
 	}
