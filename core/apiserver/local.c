@@ -50,7 +50,7 @@ struct local_watch {
 	struct feed *feed;
 	struct watch_timer timer;
 	struct feed_item item; /* the last one told, for what was borrowed */
-	struct bytes *object; /* of the item */
+	struct bytes *object;  /* of the item */
 	void (*wake)(void *waker);
 	void *waker;
 };
@@ -179,8 +179,7 @@ static int set_path(struct local_request *local, const struct client_request *fr
 	char *at, *end;
 
 	client_request_path(&path, from);
-	request->target = request->raw_path =
-		arena_strndup(&request->arena, path.data, path.size);
+	request->target = request->raw_path = arena_strndup(&request->arena, path.data, path.size);
 	request->raw_query = "";
 	at = arena_strndup(&request->arena, path.data, path.size);
 	for (at += *at == '/'; *at; at = end) {
@@ -196,11 +195,10 @@ static int set_path(struct local_request *local, const struct client_request *fr
 	return 0;
 }
 
-static void set_options(struct http_request *request, const struct client_request *from,
-			bool watch)
+static void set_options(struct http_request *request, const struct client_request *from, bool watch)
 {
-	struct http_parameter *parameters = arena_alloc(
-		&request->arena, (from->option_count + 1) * sizeof(*parameters));
+	struct http_parameter *parameters =
+		arena_alloc(&request->arena, (from->option_count + 1) * sizeof(*parameters));
 
 	for (size_t i = 0; i < from->option_count; i++)
 		parameters[i] =
@@ -323,8 +321,8 @@ void local_watch_fresh(struct api_call *call)
 		watch_free(watch);
 		return;
 	}
-	watch->timer = (struct watch_timer){
-		.feed = watch->feed, .wake = wake_reader, .context = watch};
+	watch->timer =
+		(struct watch_timer){.feed = watch->feed, .wake = wake_reader, .context = watch};
 	watch_hub_add(call->server->watches, &watch->timer);
 	call_end(call);
 	local->watch = watch;
@@ -356,15 +354,17 @@ static void *server_watch_open(void *server, const struct client_identity *who,
 	return watch;
 }
 
-/* The object as counted bytes: made once, however many watches tell it. */
-static struct bytes *entry_bytes(struct apiserver *server, struct store_entry *entry)
+static void release_entry(void *owner)
+{
+	store_entry_unref(owner);
+}
+
+/* The object as counted bytes: the store's own, not a copy. */
+static struct bytes *entry_bytes(struct store_entry *entry)
 {
 	struct cox_bytes json = store_entry_json(entry);
-	struct bytes *bytes = store_forms_get(server->forms, entry, FORM_OBJECT);
 
-	if (bytes)
-		return bytes;
-	return store_forms_put(server->forms, entry, FORM_OBJECT, bytes_copy(json.data, json.size));
+	return bytes_lend(json.data, json.size, release_entry, store_entry_ref(entry));
 }
 
 static int server_watch_next(void *server, void *handle, struct client_local_event *event,
@@ -388,7 +388,7 @@ static int server_watch_next(void *server, void *handle, struct client_local_eve
 	case FEED_ADDED:
 	case FEED_MODIFIED:
 	case FEED_DELETED:
-		watch->object = entry_bytes(watch->server, watch->item.entry);
+		watch->object = entry_bytes(watch->item.entry);
 		break;
 	case FEED_BOOKMARK:
 		feed_bookmark_object(watch->resource, &watch->item, &bookmark);

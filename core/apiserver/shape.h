@@ -17,8 +17,7 @@
 enum {
 	FORM_ADDED = 1, /* the frame of a watch, canonical JSON */
 	FORM_MODIFIED,
-	FORM_DELETED,
-	FORM_OBJECT /* the object itself, as counted bytes */
+	FORM_DELETED
 };
 
 /* What is asked for; texts are borrowed while the form is in use. */
