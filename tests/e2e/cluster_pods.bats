@@ -222,7 +222,7 @@ init_of() {
 	lacks REDIS_MASTER "$(log_of early)"
 	# The kubelet hears of the service by its watch, in its own time.
 	hears() {
-		create "$(simple_pod late 'env; echo end')" && retry 30 logged end late || return 1
+		create "$(simple_pod late 'env; echo end; exec sleep 600')" && retry 30 logged end late || return 1
 		logged "REDIS_MASTER_SERVICE_HOST=$address" late && return
 		kubectl delete pod late --grace-period=1
 		return 1
