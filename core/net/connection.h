@@ -22,7 +22,8 @@
 struct listener {
 	struct http_listen where;
 	char *address; /* our copy */
-	int fd;	       /* -1 once the server is quiet */
+	int fd;
+	bool quiet; /* takes no connections any more */
 	uint16_t port;
 	void *daemon;
 };

@@ -146,13 +146,15 @@ uint16_t listen_port(int fd)
 	return address.any.sa_family == AF_INET6 ? ntohs(address.v6.sin6_port) : 0;
 }
 
-void listen_close(int fd, const struct http_listen *where)
+void listen_end(int fd, const struct http_listen *where)
 {
-	const char *path = where->inherited ? NULL : unix_path(where);
+	const char *path = unix_path(where);
 
+	if (where->inherited)
+		return;
 	if (path)
 		unlink(path);
-	close(fd);
+	shutdown(fd, SHUT_RDWR);
 }
 
 void listen_describe_peer(int fd, char peer[LISTEN_PEER_SIZE], uint16_t *port, uint32_t *uid,

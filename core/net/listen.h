@@ -13,8 +13,12 @@
 int listen_open(const struct http_listen *where, struct cox_error *err) COX_MUST_CHECK;
 /* The port, 0 for a unix socket. */
 uint16_t listen_port(int fd);
-/* Closes, and removes the file of a unix socket that was made here. */
-void listen_close(int fd, const struct http_listen *where);
+/*
+ * Nobody connects to it any more, and the file of a unix socket that was made
+ * here goes; the descriptor stays until it is closed. One that was inherited
+ * is left as it is: whoever handed it over listens on.
+ */
+void listen_end(int fd, const struct http_listen *where);
 
 enum { LISTEN_PEER_SIZE = 46 };
 

@@ -224,12 +224,12 @@ void http_server_quiesce(struct http_server *server)
 	for (size_t i = 0; i < server->listener_count; i++) {
 		struct listener *listener = &server->listeners[i];
 
-		if (listener->fd < 0)
+		if (listener->fd < 0 || listener->quiet)
 			continue;
 		if (listener->daemon)
 			mhd_quiesce(listener);
-		listen_close(listener->fd, &listener->where);
-		listener->fd = -1;
+		listen_end(listener->fd, &listener->where);
+		listener->quiet = true;
 	}
 }
 
@@ -291,6 +291,8 @@ void http_server_close(struct http_server *server, uint64_t grace)
 	for (size_t i = 0; i < server->listener_count; i++) {
 		if (server->listeners[i].daemon)
 			mhd_stop(&server->listeners[i]);
+		/* Not before: its threads may yet touch the descriptor. */
+		cox_cleanup_close(&server->listeners[i].fd);
 		free(server->listeners[i].address);
 	}
 	free(server->listeners);
