@@ -86,7 +86,10 @@ static void test_taints(void **state)
 	eventually(is_on(&rig, "tolerant", "hard"));
 	put_node(&rig, "soft", "", TAINT("PreferNoSchedule"));
 	eventually(is_on(&rig, "p", "soft"));
-	put_node(&rig, "free", "", "");
+	put_node(&rig, "free", "\"free\":\"yes\"", "");
+	/* The node is known when a pod that can be nowhere else is there. */
+	put_pod(&rig, "first", "", ",\"nodeSelector\":{\"free\":\"yes\"}");
+	eventually(is_on(&rig, "first", "free"));
 	put_pod(&rig, "picky", "", "");
 	eventually(is_on(&rig, "picky", "free"));
 	rig_close(&rig);
