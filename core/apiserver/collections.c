@@ -61,6 +61,7 @@ static int add_collection(struct apiserver *server, struct api_resource *resourc
 	struct store_collection_options options = {.name = resource->name,
 						   .prefix = schema_text(schema, row->prefix),
 						   .namespaced = resource->namespaced,
+						   .records = !strcmp(resource->name, "events"),
 						   .tag = schema->epoch,
 						   .fields = fields,
 						   .decoder = &resource->decoder};

@@ -34,6 +34,7 @@ struct store_collection *collection_make(struct store *store,
 	collection->store = store;
 	collection->name = cox_strdup(options->name);
 	collection->prefix = cox_strdup(options->prefix);
+	collection->records = options->records;
 	collection->tag = options->tag;
 	collection->decoder = options->decoder;
 	collection->history.buckets = (struct cox_map)COX_MAP_INIT;
@@ -46,6 +47,7 @@ void collection_free(struct store_collection *collection)
 {
 	struct dropped dropped = {0};
 
+	thin_free(collection);
 	history_drop_all(collection, &dropped);
 	dropped_free(&dropped);
 	version_unref(collection->version);

@@ -141,6 +141,10 @@ static void account(struct store_collection *collection, const struct event *eve
 		collection->entry_bytes += store_entry_memory(now);
 		collection->bad_entries += store_entry_error(now) != NULL;
 	}
+	if (!collection->store->crowded && thin_is_due(collection)) {
+		collection->store->crowded = true;
+		pthread_cond_signal(&collection->store->keeper_wake);
+	}
 }
 
 /* The next versions and the events of the pending changes. */

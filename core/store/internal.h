@@ -67,6 +67,7 @@ struct store_collection {
 	struct store *store;
 	char *name, *prefix;
 	struct scan_plan plan;
+	bool records; /* thin.c keeps it small */
 	struct ptree_type by_key;
 	struct index_type by_field[STORE_FIELDS_MAX];
 	size_t index_count;
@@ -89,12 +90,20 @@ struct store_collection {
 	uint64_t floor;		/* all events after it are in the history */
 	uint64_t entry_bytes;
 	uint64_t bad_entries;
+	bool in_round;	 /* thin.c is at it */
+	size_t thinning; /* deletions under way */
 	struct history history;
 	struct {
 		struct version *version;
 		uint64_t revision, used_ns;
 	} kept[KEPT_MAX];
 	bool removed;
+
+	/* keeper */
+	struct thin_round {
+		COX_VEC(struct store_entry *) entries; /* references from `next` on */
+		size_t next;
+	} round;
 };
 
 struct result_list {
@@ -135,6 +144,7 @@ struct store {
 	size_t history_bytes;
 	uint64_t watch_count;
 	bool stopping;
+	bool crowded;	   /* thin.c has work, for the keeper */
 	bool lost;	   /* the stream has broken; the keeper mends it */
 	char trouble[200]; /* why the stream could not be mended yet */
 	pthread_cond_t keeper_wake;
@@ -215,6 +225,12 @@ void committer_tell(struct store *store, struct result_list *ready); /* no lock 
 /* keeper.c */
 void *keeper_run(void *store);
 void keeper_sample(struct store *store, uint64_t now); /* lock held */
+
+/* thin.c */
+/* Whether a collection of records takes too much; lock held. */
+bool thin_is_due(const struct store_collection *collection);
+void thin_all(struct store *store); /* begins to delete what is too much; no lock */
+void thin_free(struct store_collection *collection);
 
 void store_enter(struct store *store);
 void store_leave(struct store *store);

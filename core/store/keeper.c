@@ -2,7 +2,8 @@
 /*
  * The keeper: the store's one thread for everything that time brings. It ends
  * waits whose deadline has come, drops history that is too old, compacts the
- * plugin to the same age, and mends the event stream when it has broken.
+ * plugin to the same age, thins records that take too much, and mends the event
+ * stream when it has broken.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -134,7 +135,8 @@ static bool sleep_until(struct store *store, uint64_t until, bool *lost)
 		if (one->deadline_ns < until)
 			until = one->deadline_ns;
 	store->keeper_until = until;
-	while (!store->stopping && !store->lost && clock_monotonic() < store->keeper_until) {
+	while (!store->stopping && !store->lost && !store->crowded &&
+	       clock_monotonic() < store->keeper_until) {
 		struct timespec when = {(time_t)(store->keeper_until / CLOCK_SECOND),
 					(long)(store->keeper_until % CLOCK_SECOND)};
 
@@ -192,6 +194,7 @@ void *keeper_run(void *argument)
 			if (++ticks % COMPACT_TICKS == 0)
 				compact_plugin(store);
 		}
+		thin_all(store);
 		if (sleep_until(store, next < next_tick ? next : next_tick, &lost))
 			return NULL;
 		if (!lost) {

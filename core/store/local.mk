@@ -15,6 +15,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/store.c %D%/store.h \
 	%D%/submit.h \
+	%D%/thin.c \
 	%D%/version.c \
 	%D%/wait.c \
 	%D%/watch.c %D%/watch.h

@@ -41,9 +41,14 @@ struct store_options {
 	uint64_t history_ns;	 /* how long the past is kept (5 minutes) */
 	/*
 	 * Of old objects in memory, all collections together (half of what the
-	 * present ones take, but 8 MiB at the least and 64 MiB at the most).
+	 * present ones take, but 4 MiB at the least and 64 MiB at the most).
 	 */
 	size_t history_bytes;
+	/*
+	 * Of a collection of records: past it the oldest are deleted (half of
+	 * what all the others take, but 4 MiB at the least).
+	 */
+	size_t record_bytes;
 	size_t batch_count;	 /* transactions in one batch (256) */
 	size_t batch_bytes;	 /* (4 MiB) */
 	size_t queue_count;	 /* waiting transactions (8,192) */
@@ -101,6 +106,7 @@ struct store_collection_options {
 	const char *name;   /* "pods", for messages */
 	const char *prefix; /* "/registry/pods/": then [namespace '/'] name */
 	bool namespaced;
+	bool records;			     /* bounded by record_bytes */
 	uint32_t tag;			     /* the current one; never 0 */
 	const struct store_field *fields;    /* copied */
 	size_t field_count;		     /* at most STORE_FIELDS_MAX */

@@ -189,6 +189,12 @@ tests_unit_store_watch_SOURCES = %D%/store_watch.c $(STORE_FIXTURE)
 tests_unit_store_watch_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_store_watch_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/store_thin
+TESTS += tests/unit/store_thin
+tests_unit_store_thin_SOURCES = %D%/store_thin.c $(STORE_FIXTURE)
+tests_unit_store_thin_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_store_thin_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/store_stress
 TESTS += tests/unit/store_stress
 tests_unit_store_stress_SOURCES = %D%/store_stress.c $(STORE_FIXTURE)
