@@ -141,16 +141,9 @@ void watch_hub_remove(struct watch_hub *hub, struct watch_timer *timer)
 
 /* Frames */
 
-static void release_bytes(void *owner)
+static void release_entry(void *owner)
 {
-	bytes_unref(owner);
-}
-
-static int send_bytes(struct http_stream *stream, struct bytes *frame)
-{
-	struct http_piece piece = {frame->data, frame->size, release_bytes, frame};
-
-	return http_stream_write(stream, &piece);
+	store_entry_unref(owner);
 }
 
 static int send_shaped(struct api_watch *watch, struct http_stream *stream, const char *type,
@@ -167,25 +160,26 @@ static int send_shaped(struct api_watch *watch, struct http_stream *stream, cons
 	return http_stream_copy(stream, out.data, out.size);
 }
 
-static int send_entry(struct api_watch *watch, struct http_stream *stream, int form,
+/* Canonical objects leave from where the store has them. */
+static int send_entry(struct api_watch *watch, struct http_stream *stream, enum feed_item_type type,
 		      struct store_entry *entry)
 {
-	static const char *const types[] = {
-		[FORM_ADDED] = "ADDED", [FORM_MODIFIED] = "MODIFIED", [FORM_DELETED] = "DELETED"};
+	static const struct {
+		const char *name, *before;
+	} types[] = {[FEED_ADDED] = {"ADDED", "{\"type\":\"ADDED\",\"object\":"},
+		     [FEED_MODIFIED] = {"MODIFIED", "{\"type\":\"MODIFIED\",\"object\":"},
+		     [FEED_DELETED] = {"DELETED", "{\"type\":\"DELETED\",\"object\":"}};
 	struct cox_bytes json = store_entry_json(entry);
-	cox_autobuf out = COX_BUF_INIT;
-	struct bytes *frame;
+	struct http_piece piece = {.data = json.data,
+				   .size = json.size,
+				   .release = release_entry,
+				   .before = types[type].before,
+				   .after = "}\n"};
 
 	if (!shape_is_canonical(&watch->shape))
-		return send_shaped(watch, stream, types[form], json);
-	frame = store_forms_get(watch->server->forms, entry, (uint64_t)form);
-	if (!frame) {
-		if (shape_watch_frame(&watch->shape, types[form], json, &out, NULL) != 0)
-			return -1;
-		frame = store_forms_put(watch->server->forms, entry, (uint64_t)form,
-					bytes_copy(out.data, out.size));
-	}
-	return send_bytes(stream, frame);
+		return send_shaped(watch, stream, types[type].name, json);
+	piece.owner = store_entry_ref(entry);
+	return http_stream_write(stream, &piece);
 }
 
 static int send_bookmark(struct api_watch *watch, struct http_stream *stream,
@@ -194,8 +188,7 @@ static int send_bookmark(struct api_watch *watch, struct http_stream *stream,
 	cox_autobuf object = COX_BUF_INIT;
 
 	feed_bookmark_object(watch->shape.resource, item, &object);
-	return send_shaped(watch, stream, "BOOKMARK",
-			   (struct cox_bytes){object.data, object.size});
+	return send_shaped(watch, stream, "BOOKMARK", (struct cox_bytes){object.data, object.size});
 }
 
 static int send_error(struct api_watch *watch, struct http_stream *stream,
@@ -213,11 +206,9 @@ static int send_item(struct api_watch *watch, struct http_stream *stream,
 {
 	switch (item->type) {
 	case FEED_ADDED:
-		return send_entry(watch, stream, FORM_ADDED, item->entry);
 	case FEED_MODIFIED:
-		return send_entry(watch, stream, FORM_MODIFIED, item->entry);
 	case FEED_DELETED:
-		return send_entry(watch, stream, FORM_DELETED, item->entry);
+		return send_entry(watch, stream, item->type, item->entry);
 	case FEED_BOOKMARK:
 		return send_bookmark(watch, stream, item);
 	case FEED_ERROR:

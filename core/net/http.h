@@ -109,6 +109,8 @@ struct http_piece {
 	size_t size;
 	void (*release)(void *owner);
 	void *owner;
+	/* Of a stream: constant texts of less than 256 bytes that go with it; NULL: none. */
+	const char *before, *after;
 };
 
 #define HTTP_LENGTH_UNKNOWN UINT64_MAX

@@ -30,6 +30,7 @@
 enum {
 	EVENTS = 64,
 	IOVECS = 64,
+	PARTS = 5, /* of a node */
 	BUFFER = 64 * 1024,
 	RECORD = 16 * 1024,	  /* the largest TLS record */
 	WRITE_TURN = 1024 * 1024, /* bytes a stream writes before others have a turn */
@@ -40,7 +41,8 @@ enum {
 struct node {
 	struct node *next;
 	struct http_piece piece;
-	uint8_t before_size, after_size;
+	size_t size; /* of the piece with its texts */
+	uint8_t before_size, text_before_size, text_after_size, after_size;
 	char before[10]; /* chunk size and CRLF */
 	char inline_data[];
 };
@@ -163,6 +165,11 @@ static void make_ready(struct stream *stream)
 
 /* The functions of http.h */
 
+static size_t text_size(const char *text)
+{
+	return text ? strlen(text) : 0;
+}
+
 static struct node *make_node(const struct stream *stream, const struct http_piece *piece,
 			      size_t inline_size)
 {
@@ -170,8 +177,11 @@ static struct node *make_node(const struct stream *stream, const struct http_pie
 
 	node->piece = *piece;
 	node->before_size = node->after_size = 0;
+	node->text_before_size = (uint8_t)text_size(piece->before);
+	node->text_after_size = (uint8_t)text_size(piece->after);
+	node->size = node->text_before_size + piece->size + node->text_after_size;
 	if (stream->chunked) {
-		int size = snprintf(node->before, sizeof(node->before), "%zx\r\n", piece->size);
+		int size = snprintf(node->before, sizeof(node->before), "%zx\r\n", node->size);
 
 		node->before_size = (uint8_t)size;
 		node->after_size = 2;
@@ -197,7 +207,7 @@ static int write_node(struct stream *stream, const struct http_piece *piece, siz
 	if (!stream->ended && !stream->closed && !stream->no_body &&
 	    atomic_load(&stream->queued) < stream->loop->set->queue) {
 		queue_add(&stream->incoming, node);
-		atomic_fetch_add(&stream->queued, piece->size);
+		atomic_fetch_add(&stream->queued, node->size);
 		make_ready(stream);
 		node = NULL;
 	}
@@ -300,14 +310,16 @@ static int gather(const struct stream *stream, struct iovec *vectors)
 	size_t skip = stream->offset;
 	int count = 0;
 
-	for (const struct node *node = stream->outgoing.first; node && count + 3 <= IOVECS;
+	for (const struct node *node = stream->outgoing.first; node && count + PARTS <= IOVECS;
 	     node = node->next) {
-		const struct iovec parts[3] = {
+		const struct iovec parts[PARTS] = {
 			{(void *)(uintptr_t)node->before, node->before_size},
+			{(void *)(uintptr_t)node->piece.before, node->text_before_size},
 			{(void *)(uintptr_t)node->piece.data, node->piece.size},
+			{(void *)(uintptr_t)node->piece.after, node->text_after_size},
 			{(void *)(uintptr_t) "\r\n", node->after_size}};
 
-		for (int i = 0; i < 3; i++) {
+		for (int i = 0; i < PARTS; i++) {
 			size_t step = skip < parts[i].iov_len ? skip : parts[i].iov_len;
 
 			skip -= step;
@@ -326,13 +338,13 @@ static void consume(struct stream *stream, size_t size)
 
 	stream->offset += size;
 	while ((node = stream->outgoing.first)) {
-		size_t whole = node->before_size + node->piece.size + node->after_size;
+		size_t whole = node->before_size + node->size + node->after_size;
 
 		if (stream->offset < whole)
 			return;
 		stream->offset -= whole;
 		stream->outgoing.first = node->next;
-		atomic_fetch_sub(&stream->queued, node->piece.size);
+		atomic_fetch_sub(&stream->queued, node->size);
 		release_piece(&node->piece);
 		free(node);
 	}
