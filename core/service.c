@@ -29,7 +29,12 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
-enum { ARENAS = 4, LARGE_BLOCK = 256 << 10 };
+enum {
+	ARENAS = 4,
+	LARGE_BLOCK = 256 << 10,
+	TRIM_INTERVAL = 30000, /* milliseconds */
+	TRIM_LEAST = 1 << 20
+};
 
 static struct {
 	int wake;    /* eventfd: something below has changed */
@@ -219,11 +224,23 @@ static void reload(struct daemon *daemon, struct settings **settings, const char
 	notify_ready();
 }
 
+/* What a busy time left unused between blocks in use: the allocator keeps it by itself. */
+static void give_back_memory(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	if (info.fordblks > TRIM_LEAST && info.fordblks > info.uordblks / 8)
+		malloc_trim(0);
+}
+
 static void serve(struct daemon *daemon, struct settings **settings, const char *const *words,
 		  size_t count)
 {
-	uint64_t interval = notify_watchdog_interval();
-	int timeout = interval ? (int)(interval / CLOCK_MILLISECOND) : -1;
+	uint64_t interval = notify_watchdog_interval(), trimmed = clock_monotonic();
+	int timeout = TRIM_INTERVAL;
+
+	if (interval && interval / CLOCK_MILLISECOND < TRIM_INTERVAL)
+		timeout = (int)(interval / CLOCK_MILLISECOND);
 
 	while (!atomic_load(&service.stop)) {
 		struct pollfd wait = {.fd = service.wake, .events = POLLIN};
@@ -237,6 +254,10 @@ static void serve(struct daemon *daemon, struct settings **settings, const char 
 			break;
 		if (atomic_exchange(&service.reload, false) && !atomic_load(&service.stop))
 			reload(daemon, settings, words, count);
+		if (clock_monotonic() - trimmed >= TRIM_INTERVAL * CLOCK_MILLISECOND) {
+			give_back_memory();
+			trimmed = clock_monotonic();
+		}
 	}
 }
 
