@@ -8,6 +8,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/clock.c %D%/clock.h \
 	%D%/confine.c %D%/confine.h \
 	%D%/crash.c %D%/crash.h \
+	%D%/crew.c %D%/crew.h \
 	%D%/error.c %D%/error.h \
 	%D%/intern.c %D%/intern.h \
 	%D%/lock.h \

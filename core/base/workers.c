@@ -2,8 +2,12 @@
 /*
  * The worker pool; see the header. One mutex guards everything; idle threads
  * wait in two groups, so that a job never wakes a thread that may not do it.
+ * Reserved threads are always there, the others are a crew.
  */
 #include "base/workers.h"
+
+#include "base/clock.h"
+#include "base/crew.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
@@ -31,15 +35,14 @@ struct workers {
 	pthread_cond_t any;	 /* threads that do both classes wait here */
 	pthread_cond_t reserved; /* and those that do important work only */
 	unsigned idle_any, idle_reserved;
-	unsigned started_reserved; /* the first threads to start take these places */
-	unsigned thread_count;
+	unsigned reserved_started;
 	bool closing;
 	size_t queue;
 	struct ring rings[CLASSES];
 	struct workers_counts counts;
-	unsigned reserved_count;
 	char name[16];
-	pthread_t threads[];
+	struct crew *crew; /* the others */
+	pthread_t reserved_threads[];
 };
 
 static void push(struct ring *ring, struct job job, size_t bound)
@@ -70,82 +73,137 @@ static struct job pop(struct ring *ring)
 	return job;
 }
 
-/* Waits for a job of a class this thread does; -1: the pool closes. */
-static int take(struct workers *workers, bool important_only, struct job *job)
+/* A job of a class this thread does; its class, or -1: there is none now. */
+static int find_job(struct workers *workers, bool important_only, struct job *job)
 {
-	for (;;) {
-		for (int class = WORKERS_IMPORTANT; class >= WORKERS_ORDINARY; class --) {
-			if (class == WORKERS_ORDINARY && important_only)
-				break;
-			if (workers->rings[class].count) {
-				*job = pop(&workers->rings[class]);
-				return class;
-			}
-		}
-		if (workers->closing)
-			return -1;
-		if (important_only) {
-			workers->idle_reserved++;
-			pthread_cond_wait(&workers->reserved, &workers->mutex);
-			workers->idle_reserved--;
-		} else {
-			workers->idle_any++;
-			pthread_cond_wait(&workers->any, &workers->mutex);
-			workers->idle_any--;
+	for (int class = WORKERS_IMPORTANT; class >= WORKERS_ORDINARY; class --) {
+		if (class == WORKERS_ORDINARY && important_only)
+			break;
+		if (workers->rings[class].count) {
+			*job = pop(&workers->rings[class]);
+			return class;
 		}
 	}
+	return -1;
 }
 
-static void *work(void *context)
+/* Called with the mutex held, which is free while the job is done. */
+static void do_job(struct workers *workers, int class, const struct job *job)
+{
+	workers->counts.busy[class]++;
+	pthread_mutex_unlock(&workers->mutex);
+	job->run(job->context);
+	pthread_mutex_lock(&workers->mutex);
+	workers->counts.busy[class]--;
+	workers->counts.done++;
+}
+
+static void *do_important(void *context)
 {
 	struct workers *workers = context;
-	bool important_only;
 	struct job job;
-	int class;
 
 	pthread_setname_np(pthread_self(), workers->name);
 	pthread_mutex_lock(&workers->mutex);
-	important_only = workers->started_reserved < workers->reserved_count;
-	if (important_only)
-		workers->started_reserved++;
-	while ((class = take(workers, important_only, &job)) >= 0) {
-		workers->counts.busy[class]++;
-		pthread_mutex_unlock(&workers->mutex);
-		job.run(job.context);
-		pthread_mutex_lock(&workers->mutex);
-		workers->counts.busy[class]--;
-		workers->counts.done++;
+	for (;;) {
+		int class = find_job(workers, true, &job);
+
+		if (class >= 0) {
+			do_job(workers, class, &job);
+			continue;
+		}
+		if (workers->closing)
+			break;
+		workers->idle_reserved++;
+		pthread_cond_wait(&workers->reserved, &workers->mutex);
+		workers->idle_reserved--;
 	}
 	pthread_mutex_unlock(&workers->mutex);
 	return NULL;
 }
 
-static int start_threads(struct workers *workers, unsigned count, size_t stack,
-			 struct cox_error *err)
+/* False: nothing came in time. */
+static bool wait_for_job(struct workers *workers)
+{
+	uint64_t until = crew_deadline(workers->crew);
+	struct timespec when = {(time_t)(until / CLOCK_SECOND), (long)(until % CLOCK_SECOND)};
+	int late = 0;
+
+	workers->idle_any++;
+	if (until)
+		late = pthread_cond_timedwait(&workers->any, &workers->mutex, &when);
+	else
+		pthread_cond_wait(&workers->any, &workers->mutex);
+	workers->idle_any--;
+	return !late;
+}
+
+static void do_any(void *context)
+{
+	struct workers *workers = context;
+	bool in_time = true;
+	struct job job;
+
+	pthread_mutex_lock(&workers->mutex);
+	for (;;) {
+		int class = find_job(workers, false, &job);
+
+		if (class >= 0) {
+			crew_busy(workers->crew);
+			do_job(workers, class, &job);
+			crew_idle(workers->crew);
+		} else if (workers->closing || (!in_time && crew_leave(workers->crew))) {
+			break;
+		} else {
+			in_time = wait_for_job(workers);
+		}
+	}
+	pthread_mutex_unlock(&workers->mutex);
+}
+
+static int start_reserved(struct workers *workers, const struct workers_config *config,
+			  struct cox_error *err)
 {
 	pthread_attr_t attributes;
 	sigset_t all, saved;
 	int failed = 0;
 
 	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, stack ? stack : STACK_BYTES);
+	pthread_attr_setstacksize(&attributes,
+				  config->stack_bytes ? config->stack_bytes : STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved); /* signals have a thread of their own */
-	while (workers->thread_count < count && !failed) {
-		failed = pthread_create(&workers->threads[workers->thread_count], &attributes, work,
-					workers);
+	while (workers->reserved_started < config->reserved && !failed) {
+		failed = pthread_create(&workers->reserved_threads[workers->reserved_started],
+					&attributes, do_important, workers);
 		if (!failed)
-			workers->thread_count++;
+			workers->reserved_started++;
 	}
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	pthread_attr_destroy(&attributes);
-	return failed ? error_errno(err, failed, "start worker thread %u of %u",
-				    workers->thread_count + 1, count)
+	return failed ? error_errno(err, failed, "start worker thread %u",
+				    workers->reserved_started + 1)
 		      : 0;
+}
+
+static int start_crew(struct workers *workers, const struct workers_config *config,
+		      struct cox_error *err)
+{
+	const struct crew_config crew = {.name = workers->name,
+					 .most = config->threads - config->reserved,
+					 .stack_bytes = config->stack_bytes,
+					 .run = do_any,
+					 .context = workers};
+
+	/* The first member looks at the crew with the mutex held. */
+	cox_lock_scope(&workers->mutex);
+	workers->crew = crew_open(&crew, err);
+	return workers->crew ? 0 : -1;
 }
 
 struct workers *workers_open(const struct workers_config *config, struct cox_error *err)
 {
+	pthread_condattr_t monotonic;
 	struct workers *workers;
 
 	if (config->threads < 1 || config->threads > THREADS_MAX ||
@@ -155,14 +213,16 @@ struct workers *workers_open(const struct workers_config *config, struct cox_err
 			  config->threads, config->reserved, config->queue);
 		return NULL;
 	}
-	workers = cox_calloc(1, sizeof(*workers) + config->threads * sizeof(pthread_t));
+	workers = cox_calloc(1, sizeof(*workers) + config->reserved * sizeof(pthread_t));
 	pthread_mutex_init(&workers->mutex, NULL);
-	pthread_cond_init(&workers->any, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&workers->any, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	pthread_cond_init(&workers->reserved, NULL);
 	workers->queue = config->queue;
-	workers->reserved_count = config->reserved;
 	snprintf(workers->name, sizeof(workers->name), "%.11s", config->name);
-	if (start_threads(workers, config->threads, config->stack_bytes, err) != 0) {
+	if (start_reserved(workers, config, err) != 0 || start_crew(workers, config, err) != 0) {
 		workers_close(workers);
 		return NULL;
 	}
@@ -200,8 +260,9 @@ void workers_close(struct workers *workers)
 	pthread_cond_broadcast(&workers->any);
 	pthread_cond_broadcast(&workers->reserved);
 	pthread_mutex_unlock(&workers->mutex);
-	for (unsigned i = 0; i < workers->thread_count; i++)
-		pthread_join(workers->threads[i], NULL);
+	for (unsigned i = 0; i < workers->reserved_started; i++)
+		pthread_join(workers->reserved_threads[i], NULL);
+	crew_close(workers->crew);
 	for (int class = 0; class < CLASSES; class ++)
 		free(workers->rings[class].jobs);
 	pthread_cond_destroy(&workers->reserved);

@@ -12,6 +12,7 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/crew.h"
 #include "base/log.h"
 #include "client/cluster.h"
 #include "client/mirror.h"
@@ -27,7 +28,7 @@
 #define SYNC_POLL (200 * CLOCK_MILLISECOND)
 #define RECONCILE_TIMEOUT (300 * CLOCK_SECOND)
 
-enum { WORKERS_MAX = 64, SOURCES_MAX = 1024, TIMERS_MAX = 256 };
+enum { WORKERS_MAX = 64, WORKER_STACK = 1 << 20, SOURCES_MAX = 1024, TIMERS_MAX = 256 };
 
 struct controller;
 
@@ -35,9 +36,8 @@ struct work {
 	struct controller *controller;
 	char *name;
 	struct queue *queue;
-	uint32_t workers;
-	pthread_t *threads;
-	uint32_t started;
+	uint32_t workers; /* at most */
+	struct crew *crew;
 };
 
 struct timer {
@@ -143,7 +143,6 @@ static int builder_queue(void *builder, const char *name, uint32_t workers, stru
 	work->name = cox_strdup(name);
 	work->queue = queue_new(0);
 	work->workers = workers;
-	work->threads = cox_calloc(workers, sizeof(*work->threads));
 	cox_vec_push(&controller->works, work);
 	return 0;
 }
@@ -326,20 +325,27 @@ static void reconcile(struct work *work, const char *key)
 		log_verbose(4, "queue: %s was not added again", key);
 }
 
-static void *worker_run(void *argument)
+static void worker_run(void *argument)
 {
 	struct work *work = argument;
-	char *key;
 
 	if (!wait_ready(work->controller))
-		return NULL;
-	while ((key = queue_take(work->queue, 0))) {
+		return;
+	for (;;) {
+		char *key = queue_take(work->queue, crew_deadline(work->crew));
+
+		if (!key) {
+			if (stopping(work->controller->owner) || crew_leave(work->crew))
+				return;
+			continue;
+		}
+		crew_busy(work->crew);
 		reconcile(work, key);
 		queue_done(work->queue, key);
 		free(key);
 		make_up_for_overflow(work);
+		crew_idle(work->crew);
 	}
-	return NULL;
 }
 
 /* ---- timers ---- */
@@ -457,14 +463,18 @@ int controllers_add(struct controllers *controllers, const struct controller_plu
 
 static int start_workers(struct work *work, struct cox_error *err)
 {
-	for (; work->started < work->workers; work->started++) {
-		int failed = pthread_create(&work->threads[work->started], NULL, worker_run, work);
+	const struct crew_config config = {.name = "controller",
+					   .most = work->workers,
+					   .stack_bytes = WORKER_STACK,
+					   .run = worker_run,
+					   .context = work};
 
-		if (failed)
-			return error_errno(err, failed, "start a worker of %s/%s",
-					   work->controller->name, work->name);
-	}
-	return 0;
+	/* The first worker waits for this to be told. */
+	cox_lock_scope(&work->controller->owner->mutex);
+	work->crew = crew_open(&config, err);
+	if (work->crew)
+		return 0;
+	return error_wrap(err, "start a worker of %s/%s", work->controller->name, work->name);
 }
 
 int controllers_start(struct controllers *controllers, struct cox_error *err)
@@ -490,10 +500,8 @@ int controllers_start(struct controllers *controllers, struct cox_error *err)
 static void controller_join(struct controller *controller)
 {
 	for (size_t i = 0; i < controller->works.count; i++) {
-		struct work *work = controller->works.items[i];
-
-		while (work->started)
-			pthread_join(work->threads[--work->started], NULL);
+		crew_close(controller->works.items[i]->crew);
+		controller->works.items[i]->crew = NULL;
 	}
 }
 
@@ -509,7 +517,6 @@ static void controller_free(struct controller *controller)
 		struct work *work = controller->works.items[i];
 
 		queue_free(work->queue);
-		free(work->threads);
 		free(work->name);
 		free(work);
 	}

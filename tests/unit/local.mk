@@ -44,6 +44,12 @@ tests_unit_request_SOURCES = %D%/request.c
 tests_unit_request_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_request_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/crew
+TESTS += tests/unit/crew
+tests_unit_crew_SOURCES = %D%/crew.c
+tests_unit_crew_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_crew_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/workers
 TESTS += tests/unit/workers
 tests_unit_workers_SOURCES = %D%/workers.c
