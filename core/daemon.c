@@ -38,14 +38,15 @@ static bool about_plugin(const char *item, const char *kind, const char *name, c
 	return true;
 }
 
-static int apply_option(struct daemon *daemon, struct host_plugin *plugin, const char *text,
-			struct cox_error *err)
+/* `text` is the rest of that item of the flag */
+static int apply_option(struct daemon *daemon, struct host_plugin *plugin, size_t item,
+			const char *text, struct cox_error *err)
 {
 	const char *equals = strchrnul(text, '=');
 	cox_autofree char *key = strndup(text, (size_t)(equals - text));
 
 	return host_set_option(plugin, key, *equals ? equals + 1 : "",
-			       flags_origin(daemon->flags, "plugin-option"), err);
+			       flags_item_origin(daemon->flags, "plugin-option", item), err);
 }
 
 static int apply_threads(struct host_plugin *plugin, const char *model, struct cox_error *err)
@@ -67,7 +68,7 @@ static int apply_flags(struct daemon *daemon, struct host_plugin *plugin, struct
 
 	for (size_t i = 0; i < daemon->plugin_options.count; i++)
 		if (about_plugin(daemon->plugin_options.items[i], kind, name, ':', &value) &&
-		    apply_option(daemon, plugin, value, err) < 0)
+		    apply_option(daemon, plugin, i, value, err) < 0)
 			return -1;
 	for (size_t i = 0; i < daemon->plugin_threads.count; i++)
 		if (about_plugin(daemon->plugin_threads.items[i], kind, name, '=', &value) &&

@@ -5,7 +5,8 @@
  * that its unit started has everything on the command line already, so the
  * files are read only if no flag of the daemon's own was given there, or if
  * --config-dir asks for them. As everywhere the later one wins: words before
- * --config-dir are weaker than the files, words behind it stronger. So a unit
+ * --config-dir are weaker than the files, words behind it stronger; options of
+ * plugins come from all of them, and there it is the later one of each option. So a unit
  * can name its variables first, and SIGHUP still sees the files change.
  */
 #include "daemon.h"
@@ -39,9 +40,11 @@ static const struct flag common_flags[] = {
 	COMMON(LIST, "allow-missing-plugins", allow_missing, NULL,
 	       "Plugins, KIND/NAME, without which to start if they cannot be loaded", META),
 	COMMON(REPEAT, "plugin-option", plugin_options, NULL,
-	       "KIND/NAME:OPTION=VALUE: sets an option of a plugin; may be repeated", META),
+	       "KIND/NAME:OPTION=VALUE: sets an option of a plugin; may be repeated",
+	       .traits = FLAG_META | FLAG_KEYED),
 	COMMON(LIST, "plugin-threads", plugin_threads, NULL,
-	       "KIND/NAME=serial|per_instance|parallel: narrows a plugin's thread model", META),
+	       "KIND/NAME=serial|per_instance|parallel: narrows a plugin's thread model",
+	       .traits = FLAG_META | FLAG_KEYED),
 	COMMON(INT, "v", verbosity, "0", "Number for the log level verbosity",
 	       .traits = FLAG_RELOAD, .shorthand = 'v', .low = 0, .high = 10),
 	COMMON(BOOL, "logtostderr", logtostderr, "true", "Log to standard error", NO_EFFECT),

@@ -42,6 +42,7 @@ void flags_free(struct flag_set *set)
 			explicit_bzero(state->text, strlen(state->text));
 		free(state->text);
 		list_clear(&state->list);
+		list_clear(&state->origins);
 	}
 	for (size_t i = 0; i < set->arguments.count; i++)
 		free(set->arguments.items[i]);
@@ -90,6 +91,12 @@ static void *place_of(const struct flag_state *state)
 	return (char *)state->base + state->flag->offset;
 }
 
+static void list_add(struct flag_list *list, const char *text, size_t size)
+{
+	list->items = cox_reallocarray(list->items, list->count + 1, sizeof(*list->items));
+	list->items[list->count++] = cox_strndup(text, size);
+}
+
 /* "A," has an empty last item, which is for the reader to judge. */
 static void list_split(struct flag_list *list, const char *text, char separator)
 {
@@ -98,8 +105,7 @@ static void list_split(struct flag_list *list, const char *text, char separator)
 	for (;;) {
 		const char *end = strchrnul(text, separator);
 
-		list->items = cox_reallocarray(list->items, list->count + 1, sizeof(*list->items));
-		list->items[list->count++] = cox_strndup(text, (size_t)(end - text));
+		list_add(list, text, (size_t)(end - text));
 		if (!*end)
 			return;
 		text = end + 1;
@@ -244,6 +250,58 @@ static bool from_command_line(const char *origin)
 	return strcmp(origin, FLAGS_COMMAND_LINE) == 0;
 }
 
+static void join(struct cox_buf *text, const char *item, char separator)
+{
+	if (text->size)
+		cox_buf_char(text, separator);
+	cox_buf_str(text, item);
+}
+
+static bool same_key(const char *one, const char *other)
+{
+	size_t size = strcspn(one, "=");
+
+	return strcspn(other, "=") == size && memcmp(one, other, size) == 0;
+}
+
+static bool has_key_of(const struct flag_list *list, const char *item, size_t from)
+{
+	for (size_t i = from; i < list->count; i++)
+		if (same_key(list->items[i], item))
+			return true;
+	return false;
+}
+
+/*
+ * Puts the new items behind the known ones whose keys are not among theirs. The
+ * text is what all of them would be typed as; the origins are in its order.
+ */
+static void add_keyed(struct flag_state *state, const char *value, const char *origin,
+		      struct cox_buf *text)
+{
+	char separator = separator_of(state->flag);
+	struct flag_list added = {NULL, 0}, origins = {NULL, 0};
+
+	list_split(&added, value, separator);
+	for (size_t i = 0; state->origin && i < state->list.count; i++) {
+		const char *known = state->list.items[i], *from = state->origins.items[i];
+
+		if (has_key_of(&added, known, 0))
+			continue;
+		join(text, known, separator);
+		list_add(&origins, from, strlen(from));
+	}
+	for (size_t i = 0; i < added.count; i++) {
+		if (has_key_of(&added, added.items[i], i + 1))
+			continue;
+		join(text, added.items[i], separator);
+		list_add(&origins, origin, strlen(origin));
+	}
+	list_clear(&added);
+	list_clear(&state->origins);
+	state->origins = origins;
+}
+
 static int set_value(struct flag_set *set, struct flag_state *given, const char *value,
 		     const char *origin, struct cox_error *err)
 {
@@ -251,11 +309,16 @@ static int set_value(struct flag_set *set, struct flag_state *given, const char 
 	cox_autobuf text = COX_BUF_INIT;
 	cox_autofree char *before = state->text;
 
-	/* A list grows with each use, but the command line replaces what files say. */
-	if (holds_list(state->flag) && state->origin &&
-	    from_command_line(state->origin) == from_command_line(origin) && before && before[0])
-		cox_buf_printf(&text, "%s%c", before, separator_of(state->flag));
-	cox_buf_str(&text, value);
+	if (holds_list(state->flag) && state->flag->traits & FLAG_KEYED) {
+		add_keyed(state, value, origin, &text);
+	} else {
+		/* A list grows with each use, but the command line replaces what files say. */
+		if (holds_list(state->flag) && state->origin &&
+		    from_command_line(state->origin) == from_command_line(origin) && before &&
+		    before[0])
+			cox_buf_printf(&text, "%s%c", before, separator_of(state->flag));
+		cox_buf_str(&text, value);
+	}
 	state->text = cox_buf_steal(&text);
 	if (store(state, state->text, err) < 0) {
 		bool secret = state->flag->traits & FLAG_SECRET;
@@ -438,6 +501,15 @@ const char *flags_origin(const struct flag_set *set, const char *name)
 	const struct flag_state *state = find_target(set, name);
 
 	return state && state->origin ? state->origin : "default";
+}
+
+const char *flags_item_origin(const struct flag_set *set, const char *name, size_t item)
+{
+	const struct flag_state *state = find_target(set, name);
+
+	if (state && item < state->origins.count)
+		return state->origins.items[item];
+	return flags_origin(set, name);
 }
 
 bool flags_given(const struct flag_set *set, const char *name)

@@ -43,7 +43,11 @@ struct flag_list {
 	size_t count;
 };
 
-/* Given more than once, or by two names: the last one counts. */
+/*
+ * Given more than once, or by two names: the last one counts. Of lists, what the
+ * command line says replaces what files say, but those with keys hold the items of
+ * all places, one a key.
+ */
 struct flag {
 	const char *name; /* with '-' */
 	enum flag_type type;
@@ -62,6 +66,7 @@ struct flag {
 #define FLAG_META 4u	  /* about starting, not about the daemon (--help, …) */
 #define FLAG_HIDDEN 8u	  /* not in --help */
 #define FLAG_RELOAD 16u	  /* SIGHUP puts a changed value into force */
+#define FLAG_KEYED 32u	  /* a list of KEY=VALUE: the last one of each key counts */
 
 /*
  * Entries of a table. FLAG_ENTRY(struct x_config, STRING, "master", master, NULL,
@@ -86,6 +91,7 @@ struct flag_state {
 	char *origin; /* NULL: the default */
 	char *text;   /* as given; lists joined by ',', repeated ones by newlines */
 	struct flag_list list;
+	struct flag_list origins; /* FLAG_KEYED: of each item */
 };
 
 struct flag_set {
@@ -107,6 +113,8 @@ int flags_parse(struct flag_set *set, const char *const *words, size_t count, co
 
 /* Where a value comes from: "default", "command line" or "FILE:LINE". */
 const char *flags_origin(const struct flag_set *set, const char *name);
+/* The same for one item of a list; only FLAG_KEYED ones know it better. */
+const char *flags_item_origin(const struct flag_set *set, const char *name, size_t item);
 bool flags_given(const struct flag_set *set, const char *name);
 /* A value as it would be typed, borrowed; NULL: there is no such flag. */
 const char *flags_value(const struct flag_set *set, const char *name);

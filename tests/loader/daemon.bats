@@ -109,6 +109,22 @@ TOY_ARGS="--greeting=two"'
 	[[ $output == *'option "cache": invalid value "x", want a size such as 512, 64Ki, 8Mi or 2Gi (from the command line)'* ]]
 }
 
+@test "options of a plugin come from files and command line, one by one" {
+	files "TOY_FIRST=\"--plugin-option=storage/good:directory=$dir/x\"" \
+		'TOY_ARGS="--plugin-option=storage/good:cache=y --plugin-option=storage/good:directory=/y"'
+	# The one that only a file has is still there, with its place.
+	run -1 "$toy" --plugin-dir="$libs" --config-dir="$dir" --check-config \
+		--plugin-option=storage/good:directory=/z
+	[[ ${lines[-1]} == *'option "cache": invalid value "y", want a size'*"(set in $dir/toy:1)"* ]]
+	# The command line's takes the place of the file's.
+	run -0 "$toy" --plugin-dir="$libs" --config-dir="$dir" --check-config \
+		--plugin-option=storage/good:cache=64Mi
+	# And the other way round for what stands before the files.
+	run -1 "$toy" --plugin-option=storage/good:cache=64Mi --plugin-dir="$libs" \
+		--config-dir="$dir" --check-config
+	[[ ${lines[-1]} == *"(set in $dir/toy:1)"* ]]
+}
+
 @test "storage is never optional" {
 	run -1 "$toy" --plugin-dir="$libs" --check-config --allow-missing-plugins=storage/good
 	[ "$output" = "toy-daemon: --allow-missing-plugins=storage/good: storage plugins are never optional" ]

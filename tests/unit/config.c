@@ -138,6 +138,7 @@ struct sample_config {
 	uint64_t wait;
 	struct flag_list list;
 	struct flag_list again;
+	struct flag_list keyed;
 	const char *secret;
 	const char *ignored;
 };
@@ -153,6 +154,7 @@ static const struct flag sample[] = {
 	SAMPLE(DURATION, "wait", wait, "5s", .traits = 0),
 	SAMPLE(LIST, "list", list, "a,b", .traits = 0),
 	SAMPLE(REPEAT, "again", again, NULL, .traits = 0),
+	SAMPLE(REPEAT, "keyed", keyed, "x=usual", .traits = FLAG_KEYED),
 	SAMPLE(STRING, "password", secret, NULL, .traits = FLAG_SECRET),
 	SAMPLE(STRING, "ignored", ignored, "x", .traits = FLAG_NO_EFFECT),
 	FLAG_ALIAS("old-text", "some-text", .deprecated = "use --some-text instead"),
@@ -262,6 +264,29 @@ static void flags_lists_grow_and_are_replaced(void **state)
 	flags_free(&set);
 }
 
+static void flags_with_keys_come_from_everywhere(void **state)
+{
+	struct sample_config config;
+	struct flag_set set;
+
+	(void)state;
+	sample_init(&set, &config);
+	assert_string_equal(config.keyed.items[0], "x=usual");
+	PARSE(&set, FLAGS_COMMAND_LINE, "--keyed=b=early", "--keyed=d=early");
+	PARSE(&set, "f:1", "--keyed=a=1", "--keyed=b=2", "--keyed=ab=3,=");
+	PARSE(&set, "f:2", "--keyed=a=4");
+	PARSE(&set, FLAGS_COMMAND_LINE, "--keyed=b=5", "--keyed=b=6", "--keyed=c");
+	assert_string_equal(flags_value(&set, "keyed"), "d=early\nab=3,=\na=4\nb=6\nc");
+	assert_int_equal(config.keyed.count, 5);
+	assert_string_equal(config.keyed.items[2], "a=4");
+	assert_string_equal(flags_item_origin(&set, "keyed", 0), "command line");
+	assert_string_equal(flags_item_origin(&set, "keyed", 1), "f:1");
+	assert_string_equal(flags_item_origin(&set, "keyed", 2), "f:2");
+	assert_string_equal(flags_item_origin(&set, "keyed", 3), "command line");
+	assert_string_equal(flags_item_origin(&set, "keyed", 4), "command line");
+	flags_free(&set);
+}
+
 static void flags_refuse(void **state)
 {
 	(void)state;
@@ -321,6 +346,7 @@ static void flags_warn_and_tell_origins(void **state)
 						"wait=5s # default\n"
 						"list=a,b # default\n"
 						"again= # default\n"
+						"keyed=x=usual # default\n"
 						"password=*** # /etc/kubernetes/config:4\n"
 						"ignored=y # command line\n");
 	flags_free(&set);
@@ -403,6 +429,7 @@ int main(void)
 		cmocka_unit_test(flags_have_defaults),
 		cmocka_unit_test(flags_take_every_form),
 		cmocka_unit_test(flags_lists_grow_and_are_replaced),
+		cmocka_unit_test(flags_with_keys_come_from_everywhere),
 		cmocka_unit_test(flags_refuse),
 		cmocka_unit_test(flags_warn_and_tell_origins),
 		cmocka_unit_test(flags_find_changes),
