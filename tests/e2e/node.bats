@@ -37,10 +37,13 @@ answers() {
 	retry 10 answers web on_net world curl -sf -m 2 http://192.168.1.11:8088/
 	retry 10 answers web on_net one curl -sf -m 2 http://192.168.1.11:8088/
 	retry 30 logged web client
+	retry 10 answers web on_net one curl -sf -m 2 http://127.0.0.1:8088/
 	same 0 "$(on one cat /proc/sys/net/ipv4/conf/all/route_localnet)"
 	curl -sf -o "$dir/answer" -X DELETE "$server$pods/web"
 	retry 30 pod_is_gone web
 	run ! on_net world curl -sf -m 2 http://192.168.1.11:8088/
+	run ! on_net one curl -sf -m 2 http://127.0.0.1:8088/
+	same 0 "$(on one cat /proc/sys/net/ipv4/conf/cox0/route_localnet)"
 }
 
 @test "a key of a ConfigMap is a file by subPath, and cannot be written" {

@@ -66,6 +66,8 @@ int bridge_release(struct bridge *bridge, const char *id, struct cox_error *err)
 
 /* link.c: links, addresses, routes. errno tells. */
 int bridge_make(struct bridge *bridge, struct cox_error *err);
+/* Whether the bridge may carry packets of 127.0.0.0/8. */
+int bridge_open_loopback(struct bridge *bridge, bool open, struct cox_error *err);
 /* The name of the machine's end; NAME has room for IFNAMSIZ. */
 void bridge_link_name(const char *id, char *name);
 int bridge_connect(struct bridge *bridge, const char *id, int namespace_fd,

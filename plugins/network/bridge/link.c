@@ -175,6 +175,17 @@ int bridge_make(struct bridge *bridge, struct cox_error *err)
 	return 0;
 }
 
+int bridge_open_loopback(struct bridge *bridge, bool open, struct cox_error *err)
+{
+	char path[64 + IFNAMSIZ];
+
+	/* A node of IPv6 alone has nothing to close. */
+	if (!open && !bridge->ranges[0].family)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", bridge->name);
+	return write_setting(bridge, path, open ? "1" : "0", err);
+}
+
 static int create_pair(struct cox_netlink *netlink, const struct bridge *bridge, const char *name,
 		       int master, int namespace_fd)
 {

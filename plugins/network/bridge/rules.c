@@ -4,9 +4,12 @@
  * transaction. Pods that talk to the world do so under the machine's address;
  * what stays on the bridge, and what goes to a range named direct, keeps its
  * source. Ports of the machine lead to ports of pods: those of its own
- * addresses, asked for from outside or by the machine itself, but never those
- * of 127.0.0.1, for which pods and neighbours would have to be let at the
- * loopback (route_localnet, CVE-2020-8558).
+ * addresses, asked for from outside or by the machine itself. For those of
+ * 127.0.0.1 the kernel has to let packets of the loopback onto the bridge
+ * (route_localnet). That is so of no other link, only while there is such a
+ * port, and never without the rule by which nothing that arrives on the bridge
+ * may come from the loopback or go there: pods would reach what listens there
+ * alone (CVE-2020-8558).
  */
 #include "bridge.h"
 
@@ -23,8 +26,13 @@
 #define SOURCES "postrouting"
 #define ARRIVING "prerouting"
 #define OWN "output"
+#define GUARD "guard"
 #define SOURCE_PRIORITY 100  /* where nat of sources happens */
 #define PORT_PRIORITY (-100) /* where nat of destinations happens */
+#define RAW_PRIORITY (-300)  /* before an answer's nat is undone */
+
+static const struct bridge_address loopbacks[BRIDGE_FAMILIES] = {{AF_INET, 8, {127}},
+								 {AF_INET6, 128, {[15] = 1}}};
 
 static size_t begin(struct cox_buf *batch, uint16_t type, uint16_t flags)
 {
@@ -51,7 +59,8 @@ static void add_table(struct cox_buf *batch, uint16_t type)
 	cox_netlink_end(batch, at);
 }
 
-static void add_chain(struct cox_buf *batch, const char *name, uint32_t number, int priority)
+static void add_chain(struct cox_buf *batch, const char *name, const char *type, uint32_t number,
+		      int priority)
 {
 	size_t at = begin(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE), hook;
 
@@ -61,7 +70,7 @@ static void add_chain(struct cox_buf *batch, const char *name, uint32_t number, 
 	cox_netlink_be32(batch, NFTA_HOOK_HOOKNUM, number);
 	cox_netlink_be32(batch, NFTA_HOOK_PRIORITY, (uint32_t)priority);
 	cox_netlink_close_nest(batch, hook);
-	cox_netlink_text(batch, NFTA_CHAIN_TYPE, "nat");
+	cox_netlink_text(batch, NFTA_CHAIN_TYPE, type);
 	cox_netlink_be32(batch, NFTA_CHAIN_POLICY, NF_ACCEPT);
 	cox_netlink_end(batch, at);
 }
@@ -183,13 +192,19 @@ static void close_rule(struct cox_buf *batch, struct rule rule)
 
 /* ---- sources ---- */
 
-static void match_output(struct cox_buf *batch, const struct bridge *bridge, uint32_t operation)
+static void match_bridge(struct cox_buf *batch, const struct bridge *bridge, uint32_t key,
+			 uint32_t operation)
 {
 	char name[IFNAMSIZ] = "";
 
 	snprintf(name, sizeof(name), "%s", bridge->name);
-	load_meta(batch, NFT_META_OIFNAME);
+	load_meta(batch, key);
 	compare(batch, operation, name, sizeof(name));
+}
+
+static void match_output(struct cox_buf *batch, const struct bridge *bridge, uint32_t operation)
+{
+	match_bridge(batch, bridge, NFT_META_OIFNAME, operation);
 }
 
 static void add_masquerade(struct cox_buf *batch, const struct bridge *bridge,
@@ -226,6 +241,43 @@ static void add_return(struct cox_buf *batch, const struct bridge *bridge,
 	close_rule(batch, rule);
 }
 
+/* ---- the loopback ---- */
+
+/* A pod cannot answer to 127.0.0.1, which is its own. */
+static void add_loopback(struct cox_buf *batch, const struct bridge *bridge)
+{
+	struct rule rule = open_rule(batch, SOURCES, AF_INET);
+
+	match_range(batch, true, NFT_CMP_EQ, &loopbacks[0]);
+	match_output(batch, bridge, NFT_CMP_EQ);
+	close_expression(batch, open_expression(batch, "masq"));
+	close_rule(batch, rule);
+}
+
+static void add_drop(struct cox_buf *batch)
+{
+	struct expression expression = open_expression(batch, "immediate");
+	size_t data, verdict;
+
+	cox_netlink_be32(batch, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+	data = cox_netlink_nest(batch, NFTA_IMMEDIATE_DATA);
+	verdict = cox_netlink_nest(batch, NFTA_DATA_VERDICT);
+	cox_netlink_be32(batch, NFTA_VERDICT_CODE, NF_DROP);
+	cox_netlink_close_nest(batch, verdict);
+	cox_netlink_close_nest(batch, data);
+	close_expression(batch, expression);
+}
+
+static void add_guard(struct cox_buf *batch, const struct bridge *bridge, bool source)
+{
+	struct rule rule = open_rule(batch, GUARD, AF_INET);
+
+	match_bridge(batch, bridge, NFT_META_IIFNAME, NFT_CMP_EQ);
+	match_range(batch, source, NFT_CMP_EQ, &loopbacks[0]);
+	add_drop(batch);
+	close_rule(batch, rule);
+}
+
 /* ---- ports of the machine ---- */
 
 /* Only what is for the machine itself: pods may ask the world for the same port. */
@@ -253,8 +305,7 @@ static void load_immediate(struct cox_buf *batch, uint32_t reg, const void *data
 static void add_port(struct cox_buf *batch, const char *chain, const struct bridge_port *port,
 		     const struct bridge_address *pod)
 {
-	static const struct bridge_address loopbacks[BRIDGE_FAMILIES] = {
-		{AF_INET, 8, {127}}, {AF_INET6, 128, {[15] = 1}}};
+	bool loopback = pod->family == AF_INET && strcmp(chain, OWN) == 0;
 	uint16_t from = htons(port->host_port), to = htons(port->container_port);
 	struct rule rule = open_rule(batch, chain, pod->family);
 	struct expression expression;
@@ -263,7 +314,8 @@ static void add_port(struct cox_buf *batch, const char *chain, const struct brid
 	compare(batch, NFT_CMP_EQ, &port->protocol, sizeof(port->protocol));
 	load_payload(batch, NFT_PAYLOAD_TRANSPORT_HEADER, 2, sizeof(from));
 	compare(batch, NFT_CMP_EQ, &from, sizeof(from));
-	match_range(batch, false, NFT_CMP_NEQ, &loopbacks[pod->family == AF_INET ? 0 : 1]);
+	if (!loopback)
+		match_range(batch, false, NFT_CMP_NEQ, &loopbacks[pod->family == AF_INET ? 0 : 1]);
 	if (port->host.family)
 		match_range(batch, false, NFT_CMP_EQ, &port->host);
 	match_local(batch);
@@ -284,7 +336,14 @@ static void add_port(struct cox_buf *batch, const char *chain, const struct brid
 struct ports_pass {
 	struct cox_buf *batch;
 	size_t count;
+	bool loopback; /* one of them is of 127.0.0.0/8 */
 };
+
+static bool is_of_loopback(const struct bridge_port *port, const struct bridge_address *pod)
+{
+	return pod->family == AF_INET &&
+	       (!port->host.family || bridge_in_range(&loopbacks[0], &port->host));
+}
 
 static int write_port(void *context, const struct bridge_port *port,
 		      const struct bridge_address *pod)
@@ -296,19 +355,21 @@ static int write_port(void *context, const struct bridge_port *port,
 	add_port(pass->batch, ARRIVING, port, pod);
 	add_port(pass->batch, OWN, port, pod);
 	pass->count++;
+	pass->loopback |= is_of_loopback(port, pod);
 	return 0;
 }
 
 /* ---- the table ---- */
 
-static int fill_table(struct bridge *bridge, struct cox_buf *batch, struct cox_error *err)
+static int fill_table(struct bridge *bridge, struct cox_buf *batch, bool *loopback,
+		      struct cox_error *err)
 {
-	struct ports_pass pass = {batch, 0};
+	struct ports_pass pass = {.batch = batch};
 
 	add_table(batch, NFT_MSG_NEWTABLE);
-	add_chain(batch, SOURCES, NF_INET_POST_ROUTING, SOURCE_PRIORITY);
-	add_chain(batch, ARRIVING, NF_INET_PRE_ROUTING, PORT_PRIORITY);
-	add_chain(batch, OWN, NF_INET_LOCAL_OUT, PORT_PRIORITY);
+	add_chain(batch, SOURCES, "nat", NF_INET_POST_ROUTING, SOURCE_PRIORITY);
+	add_chain(batch, ARRIVING, "nat", NF_INET_PRE_ROUTING, PORT_PRIORITY);
+	add_chain(batch, OWN, "nat", NF_INET_LOCAL_OUT, PORT_PRIORITY);
 	if (bridge_each_port(bridge, write_port, &pass, err) != 0)
 		return -1;
 	for (int i = 0; i < BRIDGE_FAMILIES; i++) {
@@ -317,6 +378,13 @@ static int fill_table(struct bridge *bridge, struct cox_buf *batch, struct cox_e
 		if (bridge->ranges[i].family && pass.count)
 			add_return(batch, bridge, &bridge->ranges[i]);
 	}
+	*loopback = pass.loopback;
+	if (pass.loopback) {
+		add_loopback(batch, bridge);
+		add_chain(batch, GUARD, "filter", NF_INET_PRE_ROUTING, RAW_PRIORITY);
+		add_guard(batch, bridge, true);
+		add_guard(batch, bridge, false);
+	}
 	return 0;
 }
 
@@ -324,6 +392,7 @@ int bridge_write_rules(struct bridge *bridge, struct cox_error *err)
 {
 	cox_auto(cox_netlink_close) struct cox_netlink netlink = COX_NETLINK_INIT;
 	cox_autobuf batch = COX_BUF_INIT;
+	bool loopback;
 
 	bridge->rules_old = true;
 	if (cox_netlink_open(&netlink, NETLINK_NETFILTER, -1) != 0)
@@ -332,11 +401,16 @@ int bridge_write_rules(struct bridge *bridge, struct cox_error *err)
 	/* Made first, so that taking it away cannot fail. */
 	add_table(&batch, NFT_MSG_NEWTABLE);
 	add_table(&batch, NFT_MSG_DELTABLE);
-	if (fill_table(bridge, &batch, err) != 0)
+	if (fill_table(bridge, &batch, &loopback, err) != 0)
 		return -1;
 	add_mark(&batch, NFNL_MSG_BATCH_END);
+	/* Never open without the guard. */
+	if (!loopback && bridge_open_loopback(bridge, false, err) != 0)
+		return -1;
 	if (cox_netlink_ask(&netlink, &batch, NULL, NULL) != 0)
 		return bridge_fail(bridge, err, "write the nftables table " TABLE);
+	if (loopback && bridge_open_loopback(bridge, true, err) != 0)
+		return -1;
 	bridge->rules_old = false;
 	return 0;
 }

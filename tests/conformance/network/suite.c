@@ -405,6 +405,15 @@ static int refused(int32_t pid, const char *address, const char *port)
 		   port);
 }
 
+/* Whether the links that may carry packets of the loopback are these, each with a blank. */
+static int open_links(const char *names)
+{
+	return run("cd /proc/sys/net/ipv4/conf; "
+		   "for f in *; do test \"$(cat \"$f/route_localnet\")\" = 0 || "
+		   "open=\"$open$f \"; done; test \"$open\" = '%s'",
+		   names);
+}
+
 /* A port of the node is the pod's, for the world, the node and other pods. */
 static void test_ports(void **state)
 {
@@ -418,7 +427,8 @@ static void test_ports(void **state)
 	static const struct cox_port_mapping bad = {
 		.protocol = "TCP", .host_ip = "nowhere", .host_port = 1, .container_port = 1};
 	const char *const alive[] = {"two"};
-	struct space pod, other, fresh, world, server, elsewhere;
+	const struct space here = {.pid = getpid()};
+	struct space pod, other, fresh, world, server, elsewhere, loopback;
 	cox_autobuf text = COX_BUF_INIT;
 	cox_autoerror err = COX_ERROR_INIT;
 
@@ -451,12 +461,24 @@ static void test_ports(void **state)
 	/* One address only. */
 	assert_int_equal(asked(world.pid, "192.168.7.1", "8081", "pod"), 0);
 	assert_int_equal(refused(world.pid, "192.168.9.1", "8081"), 0);
-	/* What is not for the node is left alone, and its loopback is not opened. */
+	/* What is not for the node is left alone. */
 	assert_int_equal(asked(other.pid, "192.168.7.2", "8080", "world"), 0);
-	assert_int_equal(refused(0, "127.0.0.1", "8080"), 0);
-	assert_int_equal(run("for f in /proc/sys/net/ipv4/conf/*/route_localnet; do "
-			     "test $(cat $f) = 0; done"),
+	/* The node's loopback is as good, but of the links the bridge alone may carry it. */
+	assert_int_equal(asked(0, "127.0.0.1", "8080", "pod"), 0);
+	assert_int_equal(asked(0, "127.9.9.9", "8080", "pod"), 0);
+	assert_int_equal(refused(0, "127.0.0.1", "8081"), 0);
+	assert_int_equal(open_links("cox0 "), 0);
+	/* And not to what listens there, whoever asks in whatever way. */
+	serve(&loopback, &here, "8082", "secret");
+	assert_int_equal(asked(0, "127.0.0.1", "8082", "secret"), 0);
+	assert_int_equal(run("nsenter -t %d -n sh -ec 'echo 1 "
+			     ">/proc/sys/net/ipv4/conf/eth0/route_localnet; "
+			     "ip addr del 127.0.0.1/8 dev lo; "
+			     "ip route add 127.0.0.1 via 10.4.0.1 src 10.4.0.3'",
+			     other.pid),
 			 0);
+	assert_int_equal(refused(other.pid, "127.0.0.1", "8082"), 0);
+	space_end(&loopback);
 	/* A restart keeps them; so does another pod's end. */
 	close_plugin();
 	open_plugin(NULL);
@@ -469,6 +491,8 @@ static void test_ports(void **state)
 		run("! ls addresses ports | grep -q bad; test $(ls addresses | wc -l) = 2"), 0);
 	tear_down_pod("one");
 	assert_int_equal(refused(world.pid, "192.168.7.1", "8080"), 0);
+	assert_int_equal(refused(0, "127.0.0.1", "8080"), 0);
+	assert_int_equal(open_links(""), 0);
 	/* And of one that a crash left. */
 	space_end(&server);
 	space_end(&pod);
@@ -480,6 +504,7 @@ static void test_ports(void **state)
 	assert_int_equal(ops->reconcile(self, &no_call, alive, 1, &err), 0);
 	assert_int_equal(refused(world.pid, "192.168.7.1", "8080"), 0);
 	assert_int_equal(run("test -z \"$(ls ports)\""), 0);
+	assert_int_equal(open_links(""), 0);
 	tear_down_pod("two");
 	space_end(&server);
 	space_end(&elsewhere);
