@@ -4,8 +4,8 @@
  *
  * The host asks its authorizers in the configured order. The first that allows
  * or denies decides; if none has an opinion, or one fails, the request is
- * refused (fail closed). Members of the group system:masters are asked about
- * like everybody else: an authorizer that favours them says so itself.
+ * refused (fail closed). About members of the group system:masters nobody is
+ * asked: they may do everything.
  */
 #ifndef COXSWAIN_AUTHORIZER_H
 #define COXSWAIN_AUTHORIZER_H

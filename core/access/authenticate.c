@@ -174,8 +174,7 @@ struct identity *authenticators_recall(struct authenticators *chain,
 }
 
 /* One plugin's yes as an identity, NULL for everything else. */
-static struct identity *ask_one(struct host_plugin *plugin,
-				const struct cox_authn_request *request,
+static struct identity *ask_one(struct host_plugin *plugin, const struct cox_authn_request *request,
 				const struct cox_call *call)
 {
 	const struct cox_authenticator_ops *ops = host_ops(plugin);

@@ -24,8 +24,9 @@ struct authorizers *authorizers_ref(struct authorizers *chain);
 void authorizers_unref(struct authorizers *chain);
 
 /*
- * ALLOW, DENY or NO_OPINION; what fails or has no opinion is as good as a
- * refusal to the caller. The reasons that were given are appended to `reason`.
+ * ALLOW, DENY or NO_OPINION. Members of system:masters may do everything, the
+ * server itself being one of them, whatever is configured. What fails or has no opinion is as good
+ * as a refusal to the caller. The reasons that were given are appended to `reason`.
  */
 enum cox_decision authorizers_ask(struct authorizers *chain,
 				  const struct cox_attributes *attributes,

@@ -92,9 +92,9 @@ static void take_extra(const struct cox_identity_sink *sink, const char *key, co
 			draft->wrong = "gave too many extra keys";
 			return;
 		}
-		draft->extra = arena_grow(&draft->arena, draft->extra,
-					  draft->extra_count * sizeof(*extra),
-					  (draft->extra_count + 1) * sizeof(*extra));
+		draft->extra =
+			arena_grow(&draft->arena, draft->extra, draft->extra_count * sizeof(*extra),
+				   (draft->extra_count + 1) * sizeof(*extra));
 		extra = &draft->extra[draft->extra_count++];
 		*extra = (struct draft_extra){arena_strdup(&draft->arena, key), NULL, 0};
 	}

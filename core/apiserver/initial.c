@@ -33,8 +33,8 @@ struct wanted {
 	const char *checked;
 };
 
-static int write_object(struct initial *initial, const struct wanted *wanted,
-			enum client_verb verb, struct cox_error *err)
+static int write_object(struct initial *initial, const struct wanted *wanted, enum client_verb verb,
+			struct cox_error *err)
 {
 	struct client_request request = {.verb = verb,
 					 .group = wanted->group,
@@ -105,8 +105,8 @@ static int ensure_namespace(struct initial *initial, const char *name, struct co
 static int ensure_range(struct initial *initial, struct cox_error *err)
 {
 	cox_autobuf json = COX_BUF_INIT;
-	struct wanted wanted = {"networking.k8s.io", "v1", "servicecidrs", NULL, "kubernetes",
-				NULL,		     NULL};
+	struct wanted wanted = {
+		"networking.k8s.io", "v1", "servicecidrs", NULL, "kubernetes", NULL, NULL};
 
 	cox_buf_printf(&json,
 		       "{\"kind\":\"ServiceCIDR\",\"apiVersion\":\"networking.k8s.io/v1\","
@@ -171,6 +171,11 @@ static int ensure_all(struct initial *initial, struct cox_error *err)
 	return *initial->advertised ? ensure_endpoints(initial, err) : 0;
 }
 
+static void warn(const struct cox_error *err)
+{
+	log_warning("Look after the objects that every cluster has: %s", error_text(err));
+}
+
 static void *look_after(void *context)
 {
 	struct initial *initial = context;
@@ -187,8 +192,7 @@ static void *look_after(void *context)
 			break;
 		pthread_mutex_unlock(&initial->lock);
 		if (ensure_all(initial, &err) != 0)
-			log_warning("Look after the objects that every cluster has: %s",
-				    error_text(&err));
+			warn(&err);
 		pthread_mutex_lock(&initial->lock);
 	}
 	pthread_mutex_unlock(&initial->lock);
@@ -209,6 +213,7 @@ struct initial *initial_start(struct client *client, const struct initial_option
 			      struct cox_error *err)
 {
 	struct initial *initial = cox_new(struct initial);
+	cox_autoerror why = COX_ERROR_INIT;
 	int failure;
 
 	initial->client = client;
@@ -218,9 +223,14 @@ struct initial *initial_start(struct client *client, const struct initial_option
 	initial->port = options->port;
 	pthread_mutex_init(&initial->lock, NULL);
 	pthread_cond_init(&initial->changed, NULL);
-	if (ensure_all(initial, err) != 0) {
-		initial_free(initial);
-		return NULL;
+	if (ensure_all(initial, &why) != 0) {
+		/* Authorizers do not speak about the server: this was admission. */
+		if (why.reason != COX_REASON_FORBIDDEN) {
+			initial_free(initial);
+			error_move(err, &why);
+			return NULL;
+		}
+		warn(&why);
 	}
 	failure = pthread_create(&initial->thread, NULL, look_after, initial);
 	if (failure != 0) {

@@ -20,7 +20,11 @@ struct initial_options {
 	unsigned port;		     /* its secure port */
 };
 
-/* Makes them now (blocks), then keeps them. Texts are copied. */
+/*
+ * Makes them now (blocks), then keeps them. Admission that refuses one is no
+ * reason not to start: it is tried again until another configuration lets it
+ * pass. Texts are copied.
+ */
 struct initial *initial_start(struct client *client, const struct initial_options *options,
 			      struct cox_error *err);
 void initial_stop(struct initial *initial); /* NULL is fine */

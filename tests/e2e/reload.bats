@@ -13,14 +13,18 @@ setup_file() {
 	printf 'alice-token,alice,1\n' >"$dir/tokens"
 	settings AlwaysAdmit AlwaysAllow
 	port=$(free_port) secure_port=$(free_port)
+	server=http://127.0.0.1:$port
+	secure=https://127.0.0.1:$secure_port
+	export server secure port secure_port
+	start_with_files
+}
+
+start_with_files() {
 	start_daemon apiserver "$program" kube-apiserver --config-dir="$dir/etc" \
 		--plugin-dir="$plugins" --storage-backend=memory --insecure-port="$port" \
 		--service-cluster-ip-range=10.254.0.0/16 --secure-port="$secure_port" \
 		--bind-address=127.0.0.1 --cert-dir="$dir/certs" --data-dir="$dir/data" \
 		--token-auth-file="$dir/tokens"
-	server=http://127.0.0.1:$port
-	secure=https://127.0.0.1:$secure_port
-	export server secure port
 	retry 20 is_ready "$server"
 	retry 20 grep -q 'Serving securely' "$dir/apiserver.log"
 }
@@ -108,4 +112,22 @@ events_are() {
 	reload
 	same 1 "$(grep -c 'event-ttl has changed' "$dir/apiserver.log")"
 	same 201 "$(answer seven)"
+}
+
+has_namespace() {
+	api GET /api/v1/namespaces/default
+	[ "$code" = 200 ]
+}
+
+@test "a server that may make nothing starts all the same, and makes it once it may" {
+	stop_daemon apiserver
+	settings AlwaysDeny AlwaysDeny
+	start_with_files
+	grep -q 'every cluster has: .*denying all modifications' "$dir/apiserver.log"
+	run ! has_namespace
+	same 403 "$(answer eight)"
+	settings AlwaysAdmit AlwaysDeny
+	reload
+	retry 30 has_namespace
+	same 201 "$(answer eight)"
 }

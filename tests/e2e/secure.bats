@@ -6,7 +6,8 @@ source "$srcdir/tests/lib/functions.bash"
 
 setup_file() {
 	make_dir
-	printf 'tok-alice,alice,1001,"dev,ops"\ntok-bob,bob,1002\n' >"$dir/tokens.csv"
+	printf '%s\n' 'tok-alice,alice,1001,"dev,ops"' 'tok-bob,bob,1002' \
+		'tok-root,root,1,system:masters' >"$dir/tokens.csv"
 	printf 'secret,carol,1003,"dev"\n' >"$dir/passwords.csv"
 	start_apiserver --token-auth-file="$dir/tokens.csv" --basic-auth-file="$dir/passwords.csv"
 	ca=$dir/data/pki/ca.crt
@@ -154,4 +155,24 @@ whoami() {
 	tls GET /api/v1/nothing -H 'Authorization: Bearer tok-alice'
 	expect 404
 	! grep -q 'tok-alice\|secret' "$dir/apiserver.log"
+}
+
+# may USER GROUP: what the server says of reading nodes
+may() {
+	api POST /apis/authorization.k8s.io/v1/subjectaccessreviews -d "$(jq -nc \
+		--arg user "$1" --arg group "$2" '{spec: {$user, groups: [$group],
+			resourceAttributes: {verb: "list", resource: "nodes"}}}')"
+	query .status.allowed
+}
+
+@test "where everybody is denied everything, system:masters are not" {
+	stop_daemon apiserver
+	start_apiserver --token-auth-file="$dir/tokens.csv" --authorization-mode=AlwaysDeny
+	tls GET /api/v1/namespaces/default -H 'Authorization: Bearer tok-root'
+	expect 200
+	tls GET /api/v1/namespaces/default -H 'Authorization: Bearer tok-alice'
+	expect 403 Forbidden
+	has "Everything is forbidden." "$(query .message)"
+	same true "$(may root system:masters)"
+	same false "$(may alice system:master)"
 }
