@@ -238,14 +238,16 @@ enum cox_scheduler_event_type {
 	COX_SCHEDULER_NODE_ADDED = 1,
 	COX_SCHEDULER_NODE_CHANGED = 2,
 	COX_SCHEDULER_POD_PLACED = 3, /* has a node now */
-	COX_SCHEDULER_POD_GONE = 4    /* has left its node */
+	COX_SCHEDULER_POD_GONE = 4,   /* has left its node */
+	COX_SCHEDULER_POD_CHANGED = 5 /* on its node: other labels, or asks for less */
 };
 
 struct cox_scheduler_event {
 	uint32_t struct_size;
-	uint32_t type;			       /* enum cox_scheduler_event_type */
-	const struct cox_scheduler_node *node; /* as it is now */
-	const struct cox_scheduler_pod *pod;   /* of the POD events */
+	uint32_t type;				/* enum cox_scheduler_event_type */
+	const struct cox_scheduler_node *node;	/* as it is now */
+	const struct cox_scheduler_pod *pod;	/* of the POD events */
+	const struct cox_scheduler_pod *before; /* as it was, of POD_CHANGED */
 };
 
 /* Trying nodes out in post_filter. */

@@ -307,6 +307,13 @@ struct pod_facts *node_table_remove_pod(struct node_table *table, const char *ui
 	return pod;
 }
 
+struct pod_facts *node_table_pod(const struct node_table *table, const char *uid)
+{
+	const struct placed *placed = cox_map_get(&table->placed, uid, strlen(uid));
+
+	return placed ? placed->pod : NULL;
+}
+
 bool node_table_has_pod(const struct node_table *table, const char *uid)
 {
 	return cox_map_has(&table->placed, uid, strlen(uid));

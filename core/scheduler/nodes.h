@@ -34,6 +34,8 @@ const struct cox_scheduler_node *node_table_add_pod(struct node_table *table, st
 						    const char *node, bool assumed);
 struct pod_facts *node_table_remove_pod(struct node_table *table, const char *uid,
 					const struct cox_scheduler_node **node);
+/* What is known of it, borrowed; NULL: it is not there. */
+struct pod_facts *node_table_pod(const struct node_table *table, const char *uid);
 bool node_table_has_pod(const struct node_table *table, const char *uid);
 bool node_table_is_assumed(const struct node_table *table, const char *uid);
 size_t node_table_pod_count(const struct node_table *table);

@@ -119,9 +119,10 @@ static void move_waiting(struct scheduler *scheduler, const struct cox_scheduler
 }
 
 static void tell_event(struct scheduler *scheduler, enum cox_scheduler_event_type type,
-		       const struct cox_scheduler_node *node, const struct cox_scheduler_pod *pod)
+		       const struct cox_scheduler_node *node, const struct cox_scheduler_pod *pod,
+		       const struct cox_scheduler_pod *before)
 {
-	const struct cox_scheduler_event event = {sizeof(event), type, node, pod};
+	const struct cox_scheduler_event event = {sizeof(event), type, node, pod, before};
 
 	if (node && pending_count(scheduler->pending, PENDING_WAITING))
 		move_waiting(scheduler, &event);
@@ -167,19 +168,34 @@ static void remove_pod(struct scheduler *scheduler, const char *uid)
 	pending_remove(scheduler->pending, uid);
 	pod = node_table_remove_pod(scheduler->table, uid, &node);
 	if (pod)
-		tell_event(scheduler, COX_SCHEDULER_POD_GONE, node, &pod->row);
+		tell_event(scheduler, COX_SCHEDULER_POD_GONE, node, &pod->row, NULL);
 	pod_facts_unref(pod);
+}
+
+/* Whether pods without a node may see a difference. */
+static bool matters(const struct cox_scheduler_pod *before, const struct cox_scheduler_pod *now)
+{
+	return before->labels_digest != now->labels_digest ||
+	       now->requests.milli_cpu < before->requests.milli_cpu ||
+	       now->requests.memory < before->requests.memory;
 }
 
 static void place_pod(struct scheduler *scheduler, struct pod_facts *pod)
 {
-	bool known = node_table_has_pod(scheduler->table, pod->row.uid);
+	struct pod_facts *before = node_table_pod(scheduler->table, pod->row.uid);
+	/* One of our own choice is told as placed when it is certain. */
+	bool fresh = !before || node_table_is_assumed(scheduler->table, pod->row.uid);
 	const struct cox_scheduler_node *node;
 
+	if (before)
+		pod_facts_ref(before);
 	pending_remove(scheduler->pending, pod->row.uid);
 	node = node_table_add_pod(scheduler->table, pod, pod->row.node_name, false);
-	if (!known)
-		tell_event(scheduler, COX_SCHEDULER_POD_PLACED, node, &pod->row);
+	if (fresh)
+		tell_event(scheduler, COX_SCHEDULER_POD_PLACED, node, &pod->row, NULL);
+	else if (matters(&before->row, &pod->row))
+		tell_event(scheduler, COX_SCHEDULER_POD_CHANGED, node, &pod->row, &before->row);
+	pod_facts_unref(before);
 }
 
 static void want_pod(struct scheduler *scheduler, struct pod_facts *pod)
@@ -223,7 +239,7 @@ static void apply_node(struct scheduler *scheduler, const struct change *change)
 	if (news != NODE_SAME)
 		tell_event(scheduler,
 			   news == NODE_NEW ? COX_SCHEDULER_NODE_ADDED : COX_SCHEDULER_NODE_CHANGED,
-			   node, NULL);
+			   node, NULL, NULL);
 }
 
 /* ---- results ---- */
@@ -237,7 +253,7 @@ static void forget_assumed(struct scheduler *scheduler, const char *uid)
 	if (!node_table_is_assumed(scheduler->table, uid))
 		return;
 	pod = node_table_remove_pod(scheduler->table, uid, &node);
-	tell_event(scheduler, COX_SCHEDULER_POD_GONE, node, &pod->row);
+	tell_event(scheduler, COX_SCHEDULER_POD_GONE, node, &pod->row, NULL);
 	pod_facts_unref(pod);
 }
 

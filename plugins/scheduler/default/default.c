@@ -173,14 +173,28 @@ static const char *default_pre_enqueue(void *self, const struct cox_scheduler_po
 	return pod->flags & COX_SCHEDULER_POD_GATED ? "waits for its scheduling gates" : NULL;
 }
 
-/* Pods that come only help where they are wanted near, pods that go may help all. */
+static bool asks_for_less(const struct cox_scheduler_pod *before,
+			  const struct cox_scheduler_pod *now)
+{
+	return now->requests.milli_cpu < before->requests.milli_cpu ||
+	       now->requests.memory < before->requests.memory;
+}
+
+/*
+ * Pods that come, or get other labels, only help those that look at such pods;
+ * pods that go, or leave some of their node to others, may help all.
+ */
 static int default_hint(void *self, const struct cox_scheduler_pod *pod,
 			const struct cox_scheduler_event *event)
 {
 	const struct scheduler *scheduler = self;
 
-	return event->type != COX_SCHEDULER_POD_PLACED || scheduler->needs_pods ||
-	       pod->term_count || pod->spread_count;
+	if (event->type != COX_SCHEDULER_POD_PLACED && event->type != COX_SCHEDULER_POD_CHANGED)
+		return 1;
+	return scheduler->needs_pods ||
+	       (event->before && asks_for_less(event->before, event->pod)) ||
+	       near_is_helped(scheduler, pod, event->before, event->pod) ||
+	       spread_is_helped(pod, event->before, event->pod);
 }
 
 static int default_pre_filter(void *self, const struct cox_call *call,

@@ -178,6 +178,9 @@ void score_near(struct scheduler *scheduler, const struct use *use, struct state
 		const struct cox_scheduler_pod *pod, struct cox_scheduler_nodes nodes,
 		int64_t *scores);
 void near_forget(struct near *near);
+/* Whether `pod` may fit now that another one is what it was not; NULL `before`: it came. */
+bool near_is_helped(const struct scheduler *scheduler, const struct cox_scheduler_pod *pod,
+		    const struct cox_scheduler_pod *before, const struct cox_scheduler_pod *now);
 
 /* ---- evenly over places (spread.c) ---- */
 
@@ -188,5 +191,7 @@ void score_spread(struct scheduler *scheduler, const struct use *use, struct sta
 		  const struct cox_scheduler_pod *pod, struct cox_scheduler_nodes nodes,
 		  int64_t *scores);
 void tallies_forget(struct state *state);
+bool spread_is_helped(const struct cox_scheduler_pod *pod, const struct cox_scheduler_pod *before,
+		      const struct cox_scheduler_pod *now);
 
 #endif

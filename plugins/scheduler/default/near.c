@@ -77,6 +77,23 @@ static bool is_meant(const struct scheduler *scheduler, const struct cox_schedul
 		selects_namespace(scheduler, &term->namespace_selector, other->namespace_name));
 }
 
+bool near_is_helped(const struct scheduler *scheduler, const struct cox_scheduler_pod *pod,
+		    const struct cox_scheduler_pod *before, const struct cox_scheduler_pod *now)
+{
+	for (size_t i = 0; i < pod->term_count; i++) {
+		const struct cox_scheduler_term *term = &pod->terms[i];
+		bool was, is, apart = term->flags & COX_SCHEDULER_TERM_APART;
+
+		if (!(term->flags & COX_SCHEDULER_TERM_REQUIRED))
+			continue;
+		was = before && is_meant(scheduler, term, before);
+		is = is_meant(scheduler, term, now);
+		if (apart ? was && !is : is && !was)
+			return true;
+	}
+	return false;
+}
+
 /* ---- places ---- */
 
 /* The key of a node's place; false: it is in none. */

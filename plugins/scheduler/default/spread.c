@@ -16,6 +16,21 @@ static bool is_required(const struct cox_scheduler_spread *spread)
 	return spread->flags & COX_SCHEDULER_SPREAD_REQUIRED;
 }
 
+bool spread_is_helped(const struct cox_scheduler_pod *pod, const struct cox_scheduler_pod *before,
+		      const struct cox_scheduler_pod *now)
+{
+	for (size_t i = 0; i < pod->spread_count; i++) {
+		const struct cox_scheduler_selector *pods = &pod->spreads[i].pods;
+
+		/* One more may be in the place that had the fewest, one less in the fullest. */
+		if (is_required(&pod->spreads[i]) &&
+		    !strcmp(pod->namespace_name, now->namespace_name) &&
+		    selects(pods, now->labels) != (before && selects(pods, before->labels)))
+			return true;
+	}
+	return false;
+}
+
 static bool has_taint_in_the_way(const struct cox_scheduler_pod *pod,
 				 const struct cox_scheduler_node *node)
 {

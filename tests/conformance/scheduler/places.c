@@ -123,6 +123,95 @@ static void test_apart(void **state)
 	rig_close(&rig);
 }
 
+#define WAITS_FOR_NEAR "0/3 nodes are available: 3 node(s) didn't match pod affinity rules."
+#define WAITS_FOR_APART "0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules."
+
+/* What becomes of other pods wakes those that look at them: long before they are due. */
+static void test_woken_by_choice(void **state)
+{
+	struct rig rig;
+	char one[64], two[64];
+
+	(void)state;
+	start(&rig);
+	rig_start(&rig, "default", NULL);
+	put_pod(&rig, "early", "", NEAR(MUST(TERM("db", "host"))));
+	eventually(is_told(&rig, "early", WAITS_FOR_NEAR));
+	/* This one gets its node from the same scheduler. */
+	put_pod(&rig, "db", DB, "");
+	eventually(is_on(&rig, "early", NULL));
+	node_of(&rig, "early", one);
+	node_of(&rig, "db", two);
+	assert_string_equal(one, two);
+	rig_close(&rig);
+}
+
+static void test_woken_by_labels(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	start(&rig);
+	put_pod(&rig, "plain", "", ON("b1"));
+	put_pod(&rig, "web0", WEB, ON("a1"));
+	put_pod(&rig, "web1", WEB, ON("b1"));
+	rig_start(&rig, "default", NULL);
+	put_pod(&rig, "near", "", NEAR(MUST(TERM("db", "zone"))));
+	put_pod(&rig, "apart", "", APART(MUST(TERM("web", "zone"))));
+	eventually(is_told(&rig, "near", WAITS_FOR_NEAR));
+	eventually(is_told(&rig, "apart", WAITS_FOR_APART));
+	put_pod(&rig, "plain", DB, ON("b1"));
+	eventually(is_on(&rig, "near", "b1"));
+	put_pod(&rig, "web1", DB, ON("b1"));
+	eventually(is_on(&rig, "apart", "b1"));
+	rig_close(&rig);
+}
+
+#define EVENLY                                                                                     \
+	",\"topologySpreadConstraints\":[{\"maxSkew\":1,\"topologyKey\":\"zone\","                 \
+	"\"whenUnsatisfiable\":\"DoNotSchedule\"," SELECT("web") "}]"
+
+static void test_woken_by_counts(void **state)
+{
+	static const char waits[] = "0/2 nodes are available: 1 node(s) didn't match pod topology "
+				    "spread constraints, 1 node(s) were unschedulable.";
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	put_zone_node(&rig, "a1", "a");
+	put_node(&rig, "b1", "\"zone\":\"b\",\"host\":\"b1\"", "\"unschedulable\":true");
+	put_pod(&rig, "w0", WEB, ON("a1"));
+	rig_start(&rig, "default", NULL);
+	put_pod(&rig, "w1", WEB, EVENLY);
+	eventually(is_told(&rig, "w1", waits));
+	put_pod(&rig, "w2", WEB, ON("b1"));
+	eventually(is_on(&rig, "w1", "a1"));
+	put_pod(&rig, "w3", WEB, EVENLY);
+	eventually(is_told(&rig, "w3", waits));
+	put_pod(&rig, "w0", DB, ON("a1"));
+	eventually(is_on(&rig, "w3", "a1"));
+	rig_close(&rig);
+}
+
+#define ASKS(cpu) ",\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"" cpu "\"}}}]"
+
+static void test_woken_by_less(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	put_zone_node(&rig, "a1", "a");
+	put_pod(&rig, "large", "", ON("a1") ASKS("3"));
+	rig_start(&rig, "default", NULL);
+	put_pod(&rig, "next", "", ASKS("2"));
+	eventually(is_told(&rig, "next", "0/1 nodes are available: 1 Insufficient cpu."));
+	put_pod(&rig, "large", "", ON("a1") ASKS("1"));
+	eventually(is_on(&rig, "next", "a1"));
+	rig_close(&rig);
+}
+
 /* A pod that is there and wants to be alone keeps others away, though they ask for nothing. */
 static void test_kept_away(void **state)
 {
@@ -432,6 +521,10 @@ int main(void)
 		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_woken_by_choice),
+		cmocka_unit_test(test_woken_by_labels),
+		cmocka_unit_test(test_woken_by_counts),
+		cmocka_unit_test(test_woken_by_less),
 		cmocka_unit_test(test_kept_away),
 		cmocka_unit_test(test_namespaces),
 		cmocka_unit_test(test_preferred),
