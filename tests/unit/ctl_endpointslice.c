@@ -146,6 +146,16 @@ static void test_unready_published(void **state)
 		strstr(of(f, 0, "metadata.labels"), "\"service.kubernetes.io/headless\":\"\""));
 }
 
+/* Finds the slice of an address family; "" if there is none. */
+static const char *of_family(struct fixture *f, const char *family, const char *path)
+{
+	for (size_t i = 0; i < fake_count(f->server, SLICES); i++) {
+		if (!strcmp(of(f, i, "addressType"), family))
+			return of(f, i, path);
+	}
+	return "";
+}
+
 static void put_endpoints(struct fixture *f, const char *labels, const char *ip)
 {
 	put(f, "endpoints",
@@ -180,6 +190,36 @@ static void test_mirror(void **state)
 	eventually(fake_count(f->server, SLICES) == 0);
 }
 
+static void put_annotated(struct fixture *f, const char *annotations)
+{
+	put(f, "endpoints",
+	    "{'kind':'Endpoints','apiVersion':'v1','metadata':{'name':'ext','namespace':'n',"
+	    "'annotations':{%s}},'subsets':[{'addresses':[{'ip':'1.2.3.4'}]}]}",
+	    annotations);
+}
+
+static void test_mirrored_annotations(void **state)
+{
+	struct fixture *f = *state;
+
+	put_service(f, "ext", "'ports':[{'port':5432}]");
+	put_annotated(f, "'a':'1','endpoints.kubernetes.io/last-change-trigger-time':'t'");
+	fixture_run(f, "endpointslice", NULL);
+	eventually(!strcmp(of(f, 0, "metadata.annotations"), "{\"a\":\"1\"}"));
+	/* They alone are reason enough to write. */
+	put_annotated(f, "'a':'2','b':'3'");
+	eventually(!strcmp(of(f, 0, "metadata.annotations"), "{\"a\":\"2\",\"b\":\"3\"}"));
+	put_annotated(f, "");
+	eventually(strcmp(of(f, 0, "metadata.annotations"), "{\"a\":\"2\",\"b\":\"3\"}") != 0);
+	assert_int_equal(fake_count(f->server, SLICES), 1);
+	assert_int_equal(fake_requests(f->server, CLIENT_CREATE, SLICES), 1);
+	/* What is not copied is none: no write before the next change of an address. */
+	put_annotated(f, "'kubectl.kubernetes.io/last-applied-configuration':'{}'");
+	put_endpoints(f, "'a':'b'", "1.2.3.5");
+	eventually(!strcmp(of_family(f, "IPv4", "endpoints[0].addresses"), "[\"1.2.3.5\"]"));
+	assert_int_equal(fake_requests(f->server, CLIENT_UPDATE, SLICES), 3);
+}
+
 static void test_not_mirrored(void **state)
 {
 	struct fixture *f = *state;
@@ -192,16 +232,6 @@ static void test_not_mirrored(void **state)
 	assert_string_equal(of(f, 0, "metadata.labels[\"kubernetes.io/service-name\"]"), "mark");
 	put_service(f, "ext", "'ports':[{'port':5432}]");
 	eventually(fake_count(f->server, SLICES) == 3);
-}
-
-/* Finds the slice of an address family; "" if there is none. */
-static const char *of_family(struct fixture *f, const char *family, const char *path)
-{
-	for (size_t i = 0; i < fake_count(f->server, SLICES); i++) {
-		if (!strcmp(of(f, i, "addressType"), family))
-			return of(f, i, path);
-	}
-	return "";
 }
 
 static void test_families(void **state)
@@ -218,6 +248,26 @@ static void test_families(void **state)
 	eventually(!strcmp(of_family(f, "IPv4", "endpoints[0].addresses"), "[\"10.0.0.4\"]"));
 	eventually(!strcmp(of_family(f, "IPv6", "endpoints[0].addresses"), "[\"fd00::4\"]"));
 	assert_int_equal(fake_count(f->server, SLICES), 2);
+}
+
+/* Each family has an empty slice while it has no endpoints. */
+static void test_empty_families(void **state)
+{
+	struct fixture *f = *state;
+
+	put_service(f, "web",
+		    "'ipFamilies':['IPv6','IPv4'],'selector':{'app':'web'},'ports':[{'port':80}]");
+	fixture_run(f, "endpointslice", NULL);
+	eventually(!strcmp(of_family(f, "IPv4", "endpoints"), "[]") &&
+		   !strcmp(of_family(f, "IPv6", "endpoints"), "[]"));
+	put_pod(f, "a", "10.0.0.1", true, "");
+	eventually(!strcmp(of_family(f, "IPv4", "endpoints[0].addresses[0]"), "10.0.0.1"));
+	assert_string_equal(of_family(f, "IPv6", "endpoints"), "[]");
+	fake_remove(f->server, "pods", "n", "a");
+	eventually(!strcmp(of_family(f, "IPv4", "endpoints"), "[]"));
+	assert_int_equal(fake_count(f->server, SLICES), 2);
+	assert_int_equal(fake_requests(f->server, CLIENT_CREATE, SLICES), 2);
+	assert_int_equal(fake_requests(f->server, CLIENT_DELETE, SLICES), 0);
 }
 
 /* A named port is another one in every pod: each number has its slice. */
@@ -300,11 +350,12 @@ static void test_hints_without_zones(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_server(test_slice),    with_server(test_placeholder),
-		with_server(test_hundred),  with_server(test_unready_published),
-		with_server(test_mirror),   with_server(test_not_mirrored),
-		with_server(test_families), with_server(test_named_ports),
-		with_server(test_hints),    with_server(test_hints_without_zones),
+		with_server(test_slice),	  with_server(test_placeholder),
+		with_server(test_hundred),	  with_server(test_unready_published),
+		with_server(test_mirror),	  with_server(test_mirrored_annotations),
+		with_server(test_empty_families), with_server(test_not_mirrored),
+		with_server(test_families),	  with_server(test_named_ports),
+		with_server(test_hints),	  with_server(test_hints_without_zones),
 	};
 
 	return cmocka_run_group_tests_name("endpointslice", tests, NULL, NULL);

@@ -210,14 +210,14 @@ static void add_pods(struct pass *pass)
 	for (i = 0; (family = objects->at(families, i, NULL)); i++) {
 		const char *name = strcmp(objects->text(family, ""), "IPv6") ? "IPv4" : "IPv6";
 
-		if (!i)
-			pass->slices.placeholder = name;
+		if (i < SLICE_FAMILIES)
+			pass->slices.placeholders[pass->slices.placeholder_count++] = name;
 		for (size_t j = 0; j < pass->pods.count; j++)
 			add_pod(pass, pass->pods.items[j], name);
 	}
 	if (i)
 		return;
-	pass->slices.placeholder = guess;
+	pass->slices.placeholders[pass->slices.placeholder_count++] = guess;
 	for (size_t j = 0; j < pass->pods.count; j++)
 		add_pod(pass, pass->pods.items[j], guess);
 }

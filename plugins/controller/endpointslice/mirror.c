@@ -101,7 +101,8 @@ static void write_annotations(const struct cox_objects *objects, const struct co
 
 	cox_json_object(&json, NULL);
 	for (size_t i = 0; (item = objects->at(all, i, &key)); i++) {
-		if (strcmp(key, LAST_APPLIED) != 0)
+		/* The one says nothing of the slice, the other would be old when it changes. */
+		if (strcmp(key, LAST_APPLIED) != 0 && strcmp(key, SLICE_TRIGGER_TIME) != 0)
 			cox_json_value(&json, key, objects, item);
 	}
 	cox_json_end(&json);
@@ -150,6 +151,7 @@ int mirror_reconcile(struct endpointslice *self, const struct cox_call *call, co
 		write_owner(objects, endpoints, &owners);
 		slices.labels = labels.data;
 		slices.annotations = annotations.data;
+		slices.annotated = true;
 		slices.owners = owners.data;
 		failed = slices_reconcile(&slices, err);
 	}

@@ -23,11 +23,12 @@ struct plan {
 	const char *ports;
 	COX_VEC(const struct cox_value *) endpoints;
 	bool changed;
+	bool placeholder; /* is there although it has no endpoints */
 };
 
 struct plans {
 	const struct slices *self;
-	struct cox_object *wanted; /* {"groups": […], "labels": {…}} */
+	struct cox_object *wanted; /* {"groups": […], "labels": {…}, "annotations": {…}} */
 	COX_VEC(struct plan) items;
 	bool *used; /* a flag an existing slice */
 };
@@ -138,25 +139,41 @@ static bool fits_group(const struct cox_objects *objects, const struct cox_objec
 	       (objects->equal(has, want) || (!objects->count(has) && !objects->count(want)));
 }
 
+static bool same_map(const struct cox_objects *objects, const struct cox_value *a,
+		     const struct cox_value *b)
+{
+	return objects->equal(a, b) || (!objects->count(a) && !objects->count(b));
+}
+
+static bool has_metadata(const struct plans *plans, const struct cox_object *slice)
+{
+	const struct cox_objects *objects = plans->self->cluster->objects;
+	const struct cox_value *has = objects->get(objects->root(slice), "metadata");
+	const struct cox_value *want = objects->root(plans->wanted);
+
+	return same_map(objects, objects->get(has, "labels"), objects->get(want, "labels")) &&
+	       (!plans->self->annotated || same_map(objects, objects->get(has, "annotations"),
+						    objects->get(want, "annotations")));
+}
+
 static void plan_group(struct plans *plans, const struct slice_group *given,
 		       const struct cox_value *group)
 {
 	const struct slices *self = plans->self;
 	const struct cox_objects *objects = self->cluster->objects;
 	const struct cox_value *wanted = objects->get(group, "endpoints");
-	const struct cox_value *labels = objects->get(objects->root(plans->wanted), "labels");
 	size_t count = given->count, first = plans->items.count;
 	bool *taken = cox_calloc(count + 1, sizeof(bool));
 
 	for (size_t i = 0; i < self->existing_count; i++) {
 		struct cox_object *slice = self->existing[i];
-		struct plan plan = {slice, given->address_type, given->ports, {0}, false};
+		struct plan plan = {
+			.old = slice, .address_type = given->address_type, .ports = given->ports};
 
 		if (plans->used[i] || !fits_group(objects, slice, group))
 			continue;
 		plans->used[i] = true;
-		plan.changed = !objects->equal(
-			objects->get(objects->root(slice), "metadata.labels"), labels);
+		plan.changed = !has_metadata(plans, slice);
 		keep_endpoints(plans, &plan, wanted, taken);
 		count -= plan.endpoints.count;
 		cox_vec_push(&plans->items, plan);
@@ -169,9 +186,10 @@ static void plan_group(struct plans *plans, const struct slice_group *given,
 		struct plan *plan = roomy(plans, first, count);
 
 		if (!plan) {
-			cox_vec_push(
-				&plans->items,
-				(struct plan){NULL, given->address_type, given->ports, {0}, true});
+			cox_vec_push(&plans->items,
+				     ((struct plan){.address_type = given->address_type,
+						    .ports = given->ports,
+						    .changed = true}));
 			plan = &plans->items.items[plans->items.count - 1];
 		}
 		count -= fill(plan, objects, wanted, taken);
@@ -186,6 +204,7 @@ static struct cox_object *parse_wanted(const struct slices *self, struct cox_err
 
 	cox_json_object(&json, NULL);
 	cox_json_raw(&json, "labels", self->labels, strlen(self->labels));
+	cox_json_raw(&json, "annotations", self->annotations, strlen(self->annotations));
 	cox_json_array(&json, "groups");
 	for (size_t i = 0; i < self->group_count; i++) {
 		const struct slice_group *group = &self->groups[i];
@@ -299,35 +318,40 @@ static void give_back(const struct plans *plans, const struct cox_object *slice)
 	}
 }
 
-static bool anything_left(struct plans *plans)
+static void empty_plans(struct plans *plans)
 {
-	bool any = false;
-
 	for (size_t i = 0; i < plans->items.count; i++) {
 		struct plan *plan = &plans->items.items[i];
 
-		any |= plan->endpoints.count > 0;
 		if (!plan->endpoints.count && plan->old) {
 			give_back(plans, plan->old);
 			plan->old = NULL;
 		}
 	}
-	return any;
+}
+
+static bool anything_left(const struct plans *plans, const char *address_type)
+{
+	for (size_t i = 0; i < plans->items.count; i++) {
+		if (plans->items.items[i].endpoints.count &&
+		    !strcmp(plans->items.items[i].address_type, address_type))
+			return true;
+	}
+	return false;
 }
 
 /* One slice without endpoints, so that the service is seen to have none. */
-static void plan_placeholder(struct plans *plans)
+static void plan_placeholder(struct plans *plans, const char *address_type)
 {
 	const struct cox_objects *objects = plans->self->cluster->objects;
-	struct plan plan = {NULL, plans->self->placeholder, "[]", {0}, true};
+	struct plan plan = {.address_type = address_type, .ports = "[]", .placeholder = true};
 	const struct cox_value *root;
 
 	plan.old = take_spare(plans, plan.address_type);
 	root = objects->root(plan.old);
 	plan.changed = !plan.old || objects->count(objects->get(root, "endpoints")) ||
 		       objects->count(objects->get(root, "ports")) ||
-		       !objects->equal(objects->get(root, "metadata.labels"),
-				       objects->get(objects->root(plans->wanted), "labels"));
+		       !has_metadata(plans, plan.old);
 	cox_vec_push(&plans->items, plan);
 }
 
@@ -335,16 +359,16 @@ static int execute(struct plans *plans, struct cox_error *err)
 {
 	const struct slices *self = plans->self;
 	struct cox_object *slice;
-	bool placeholder = !anything_left(plans) && self->placeholder;
 
-	if (placeholder)
-		plan_placeholder(plans);
+	empty_plans(plans);
+	for (size_t i = 0; i < self->placeholder_count; i++) {
+		if (!anything_left(plans, self->placeholders[i]))
+			plan_placeholder(plans, self->placeholders[i]);
+	}
 	for (size_t i = 0; i < plans->items.count; i++) {
 		struct plan *plan = &plans->items.items[i];
-		bool empty =
-			!plan->endpoints.count && !(placeholder && i == plans->items.count - 1);
 
-		if (!plan->changed || empty)
+		if (!plan->changed || (!plan->endpoints.count && !plan->placeholder))
 			continue;
 		if (put_slice(self, plan,
 			      plan->old ? plan->old : take_spare(plans, plan->address_type), err))

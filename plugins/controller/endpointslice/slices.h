@@ -16,7 +16,7 @@
 #define SLICE_MANAGED_BY "endpointslice.kubernetes.io/managed-by"
 #define SLICE_TRIGGER_TIME "endpoints.kubernetes.io/last-change-trigger-time"
 
-enum { SLICE_ENDPOINTS_MAX = 100 };
+enum { SLICE_ENDPOINTS_MAX = 100, SLICE_FAMILIES = 2 };
 
 extern const struct cox_resource slices_resource;
 
@@ -38,7 +38,10 @@ struct slices {
 	const char *labels;	 /* JSON, as every slice must have them */
 	const char *annotations; /* JSON, for slices that are written */
 	const char *owners;	 /* JSON array of owner references */
-	const char *placeholder; /* address type of one empty slice if there is nothing else */
+	bool annotated;		 /* slices that exist must have the annotations, too */
+	/* Address types, each with one empty slice if there is nothing else of it. */
+	const char *placeholders[SLICE_FAMILIES];
+	size_t placeholder_count;
 
 	struct cox_object **existing; /* references; freed by slices_free */
 	size_t existing_count, existing_capacity;
