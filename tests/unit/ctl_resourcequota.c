@@ -71,6 +71,41 @@ static void test_scope(void **state)
 	eventually(!strcmp(used(f, "rest"), "{\"pods\":\"1\"}"));
 }
 
+static void put_claim(struct fixture *f, const char *class, const char *now)
+{
+	put(f, "persistentvolumeclaims",
+	    "{'kind':'PersistentVolumeClaim','apiVersion':'v1','metadata':{'name':'c','namespace':"
+	    "'n'},'spec':{'volumeAttributesClassName':'%s'},'status':{"
+	    "'currentVolumeAttributesClassName':'%s'}}",
+	    class, now);
+}
+
+/* A claim changes its class: for a while it is of both. */
+static void test_claim_scope(void **state)
+{
+	struct fixture *f = *state;
+
+	put_claim(f, "gold", "gold");
+	put_quota(f, "gold",
+		  "'hard':{'persistentvolumeclaims':'5'},'scopeSelector':{'matchExpressions':[{"
+		  "'scopeName':'VolumeAttributesClass','operator':'In','values':['gold']}]}");
+	put_quota(f, "tin",
+		  "'hard':{'persistentvolumeclaims':'5'},'scopeSelector':{'matchExpressions':[{"
+		  "'scopeName':'VolumeAttributesClass','operator':'In','values':['tin']}]}");
+	put_quota(f, "none",
+		  "'hard':{'persistentvolumeclaims':'5'},'scopeSelector':{'matchExpressions':[{"
+		  "'scopeName':'VolumeAttributesClass','operator':'DoesNotExist'}]}");
+	fixture_run(f, "resourcequota", NULL);
+	eventually(!strcmp(used(f, "gold"), "{\"persistentvolumeclaims\":\"1\"}"));
+	eventually(!strcmp(used(f, "tin"), "{\"persistentvolumeclaims\":\"0\"}"));
+	eventually(!strcmp(used(f, "none"), "{\"persistentvolumeclaims\":\"0\"}"));
+	put_claim(f, "tin", "gold");
+	eventually(!strcmp(used(f, "tin"), "{\"persistentvolumeclaims\":\"1\"}"));
+	assert_string_equal(used(f, "gold"), "{\"persistentvolumeclaims\":\"1\"}");
+	put_claim(f, "tin", "tin");
+	eventually(!strcmp(used(f, "gold"), "{\"persistentvolumeclaims\":\"0\"}"));
+}
+
 static void test_resync(void **state)
 {
 	struct fixture *f = *state;
@@ -145,9 +180,10 @@ static void test_failed_count(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_server(test_counts),	  with_server(test_scope),
-		with_server(test_resync),	  with_server(test_overdue),
-		with_server(test_other_versions), with_server(test_failed_count),
+		with_server(test_counts),	with_server(test_scope),
+		with_server(test_claim_scope),	with_server(test_resync),
+		with_server(test_overdue),	with_server(test_other_versions),
+		with_server(test_failed_count),
 	};
 
 	return cmocka_run_group_tests_name("resourcequota", tests, NULL, NULL);

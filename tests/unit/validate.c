@@ -435,6 +435,55 @@ static void test_limits(void **state)
 	     "qualified]");
 }
 
+#define EXPRESSIONS(list) "\"scopeSelector\":{\"matchExpressions\":[" list "]}"
+#define EXPRESSION(scope, operator, values)                                                        \
+	"{\"scopeName\":\"" scope "\",\"operator\":\"" operator"\",\"values\":[" values "]}"
+#define WRONG_SCOPE "unsupported scope applied to resource"
+
+static void test_quota_scopes(void **state)
+{
+	(void)state;
+	core("resourcequotas",
+	     POD("\"hard\":{\"persistentvolumeclaims\":\"1\",\"requests.storage\":\"1\","
+		 "\"count/"
+		 "x.example.com\":\"1\"},\"scopes\":[\"VolumeAttributesClass\"]," EXPRESSIONS(
+			 EXPRESSION("VolumeAttributesClass", "In", "\"a\""))),
+	     NULL);
+	core("resourcequotas",
+	     POD("\"hard\":{\"pods\":\"1\"}," EXPRESSIONS(
+		     EXPRESSION("VolumeAttributesClass", "Exists", ""))),
+	     "ResourceQuota \"x\" is invalid: spec.scopeSelector.matchExpressions[0].scopeName: "
+	     "Invalid value: \"VolumeAttributesClass\": " WRONG_SCOPE);
+	core("resourcequotas",
+	     POD("\"hard\":{\"requests.storage\":\"1\"},\"scopes\":[\"Terminating\"]"),
+	     "ResourceQuota \"x\" is invalid: spec.scopes: Invalid value: "
+	     "[\"Terminating\"]: " WRONG_SCOPE);
+	core("resourcequotas", POD("\"hard\":{\"cpu\":\"1\"},\"scopes\":[\"BestEffort\"]"),
+	     "ResourceQuota \"x\" is invalid: spec.scopes: Invalid value: "
+	     "[\"BestEffort\"]: " WRONG_SCOPE);
+	core("resourcequotas",
+	     POD(EXPRESSIONS(EXPRESSION("PriorityClass", "In", "") "," EXPRESSION(
+		     "PriorityClass", "Exists", "\"a\"") "," EXPRESSION("PriorityClass", "Is",
+									""))),
+	     "ResourceQuota \"x\" is invalid: "
+	     "[spec.scopeSelector.matchExpressions[0].values: Required value: must be at least one "
+	     "value when `operator` is 'In' or 'NotIn' for scope selector, "
+	     "spec.scopeSelector.matchExpressions[1].values: Invalid value: [\"a\"]: must be no "
+	     "value when `operator` is 'Exist' or 'DoesNotExist' for scope selector, "
+	     "spec.scopeSelector.matchExpressions[2].operator: Invalid value: \"Is\": not a valid "
+	     "selector operator]");
+	core("resourcequotas",
+	     POD(EXPRESSIONS(EXPRESSION("BestEffort", "DoesNotExist",
+					"") "," EXPRESSION("Best", "Exists", ""))),
+	     "ResourceQuota \"x\" is invalid: "
+	     "[spec.scopeSelector.matchExpressions[0].operator: Invalid value: \"DoesNotExist\": "
+	     "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, "
+	     "ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, "
+	     "ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity, "
+	     "spec.scopeSelector.matchExpressions[1].scopeName: Invalid value: \"Best\": "
+	     "unsupported scope]");
+}
+
 #define NAMED "\"metadata\":{\"name\":\"x\"}"
 
 static void test_storage(void **state)
@@ -932,6 +981,7 @@ int main(void)
 		cmocka_unit_test(test_controllers),
 		cmocka_unit_test(test_data_kinds),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_quota_scopes),
 		cmocka_unit_test(test_storage),
 		cmocka_unit_test(test_nodes_and_leases),
 		cmocka_unit_test(test_endpoints),

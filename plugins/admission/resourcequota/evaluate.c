@@ -103,10 +103,17 @@ static int refuse_excess(const struct quotas *self, const char *name,
 	return self->host->fail(err, COX_REASON_FORBIDDEN, "%s", text.data);
 }
 
+static void subtract_all(struct amounts *from, const struct amounts *amounts)
+{
+	for (size_t i = 0; i < amounts->list.count; i++)
+		amounts_subtract(from, amounts->list.items[i].name,
+				 &amounts->list.items[i].quantity);
+}
+
 int evaluate(const struct quotas *self, const struct cox_admission_request *request,
-	     const struct cox_object *quota, const struct amounts *delta,
-	     const struct amounts *credit, struct amounts *used, struct amounts *added,
-	     struct cox_error *err)
+	     const struct cox_object *quota, const struct amounts *after,
+	     const struct amounts *before, const struct amounts *credit, struct amounts *used,
+	     struct amounts *added, struct cox_error *err)
 {
 	const struct cox_value *root = self->objects->root(quota);
 	const struct cox_value *object = self->objects->root(request->object);
@@ -114,17 +121,29 @@ int evaluate(const struct quotas *self, const struct cox_admission_request *requ
 	struct standing standing
 		__attribute__((cleanup(standing_free))) = {AMOUNTS_INIT, AMOUNTS_INIT};
 	cox_autobuf missing = COX_BUF_INIT;
+	amounts_auto delta = AMOUNTS_INIT;
+	bool was, is;
 
 	read_standing(self, request, root, &standing);
-	if (!standing.hard.list.count || !scope_matches(self->objects, request, root, object))
+	if (!standing.hard.list.count)
 		return 0;
-	usage_missing(self->objects, request, object, &standing.hard, &missing);
+	is = scope_matches(self->objects, request, root, object);
+	was = request->operation == COX_OPERATION_UPDATE && request->old &&
+	      scope_matches(self->objects, request, root, self->objects->root(request->old));
+	if (!is && !was)
+		return 0;
+	if (is) {
+		usage_missing(self->objects, request, object, &standing.hard, &missing);
+		amounts_add_all(&delta, after);
+	}
+	if (was)
+		subtract_all(&delta, before);
 	if (missing.size)
 		return self->host->fail(err, COX_REASON_FORBIDDEN,
 					"failed quota: %s: must specify %s", name, missing.data);
 	if (check_known(self, name, &standing, err) != 0)
 		return -1;
-	requested_of(&standing, delta, credit, added);
+	requested_of(&standing, &delta, credit, added);
 	if (refuse_excess(self, name, &standing, added, err) != 0)
 		return -1;
 	for (size_t i = 0; i < added->list.count; i++) {

@@ -28,13 +28,14 @@ struct run {
 	struct quotas *self;
 	const struct cox_call *call;
 	const struct cox_admission_request *request;
-	struct amounts delta;
+	struct amounts after, before; /* what the new and the old object use */
 	struct charge charge;
 };
 
 static void run_end(struct run *run)
 {
-	amounts_free(&run->delta);
+	amounts_free(&run->after);
+	amounts_free(&run->before);
 	charge_free(&run->charge);
 }
 
@@ -147,26 +148,21 @@ static void turn_end(struct turn **slot)
 
 /* Requests */
 
-/* What the request adds: everything of a new object, the difference of a changed one. */
-static void find_delta(struct run *run)
+static void find_usage(struct run *run)
 {
 	const struct cox_objects *objects = run->self->objects;
 	const struct cox_admission_request *request = run->request;
 	const uint64_t now = run->self->host->realtime_ns();
-	amounts_auto before = AMOUNTS_INIT;
 
-	usage_of(objects, request, objects->root(request->object), now, &run->delta);
+	usage_of(objects, request, objects->root(request->object), now, &run->after);
 	if (request->operation == COX_OPERATION_UPDATE && request->old)
-		usage_of(objects, request, objects->root(request->old), now, &before);
-	for (size_t i = 0; i < before.list.count; i++)
-		amounts_subtract(&run->delta, before.list.items[i].name,
-				 &before.list.items[i].quantity);
+		usage_of(objects, request, objects->root(request->old), now, &run->before);
 }
 
 static int evaluate_for(const struct run *run, const struct cox_object *quota, struct amounts *used,
 			struct amounts *added, struct cox_error *err)
 {
-	return evaluate(run->self, run->request, quota, &run->delta,
+	return evaluate(run->self, run->request, quota, &run->after, &run->before,
 			charge_find(&run->charge, run->self->objects->uid(quota)), used, added,
 			err);
 }
@@ -299,7 +295,8 @@ static int quota_validate(void *me, const struct cox_call *call,
 			  const struct cox_admission_changes *changes, struct cox_error *err)
 {
 	struct quotas *self = me;
-	struct run run __attribute__((cleanup(run_end))) = {self, call, request, AMOUNTS_INIT, {0}};
+	struct run run __attribute__((cleanup(run_end))) = {
+		.self = self, .call = call, .request = request};
 	struct turn *turn __attribute__((cleanup(turn_end))) = NULL;
 	lookup_auto_list quotas = LOOKUP_LIST_INIT;
 
@@ -308,7 +305,7 @@ static int quota_validate(void *me, const struct cox_call *call,
 		return -1;
 	if (!quotas.count)
 		return 0;
-	find_delta(&run);
+	find_usage(&run);
 	turn = turn_take(self, call, request->namespace_, err);
 	if (!turn)
 		return -1;

@@ -78,12 +78,14 @@ bool scope_matches(const struct cox_objects *objects, const struct cox_admission
 /*
  * -1: refused, `err` says why. 0: nothing to be written. 1: `used` is what the
  * quota's status is to say of the resources that change, `added` by how much.
+ * `after` and `before` are what the new and the old object use; each counts if
+ * the quota is for it.
  * `credit` (may be NULL) was added by an earlier attempt of the same request.
  */
 int evaluate(const struct quotas *self, const struct cox_admission_request *request,
-	     const struct cox_object *quota, const struct amounts *delta,
-	     const struct amounts *credit, struct amounts *used, struct amounts *added,
-	     struct cox_error *err);
+	     const struct cox_object *quota, const struct amounts *after,
+	     const struct amounts *before, const struct amounts *credit, struct amounts *used,
+	     struct amounts *added, struct cox_error *err);
 
 /* ---- charge.c: what requests were charged ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scopes narrow a quota to some pods; all that it names must fit. */
+/* Scopes narrow a quota to some pods, or some claims; all that it names must fit. */
 #include "resourcequota.h"
 
 #include <string.h>
@@ -99,6 +99,27 @@ static bool class_fits(const struct cox_objects *objects, const struct scope *sc
 	return *class != '\0';
 }
 
+/* A claim that is being modified is of its old class and of the new one. */
+static bool claim_fits(const struct cox_objects *objects, const struct scope *scope,
+		       const struct cox_value *claim)
+{
+	static const char *const paths[] = {
+		"spec.volumeAttributesClassName", "status.currentVolumeAttributesClassName",
+		"status.modifyVolumeStatus.targetVolumeAttributesClassName"};
+	bool any = false;
+
+	if (strcmp(scope->name, "VolumeAttributesClass") != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		const char *class = objects->text(claim, paths[i]);
+
+		if (*class && class_fits(objects, scope, class))
+			return true;
+		any |= *class != '\0';
+	}
+	return !any && class_fits(objects, scope, "");
+}
+
 static bool scope_fits(const struct cox_objects *objects, const struct scope *scope,
 		       const struct cox_value *pod)
 {
@@ -127,16 +148,21 @@ bool scope_matches(const struct cox_objects *objects, const struct cox_admission
 	const struct cox_value *scopes = objects->get(quota, "spec.scopes");
 	const struct cox_value *selector =
 		objects->get(quota, "spec.scopeSelector.matchExpressions");
-	bool pod = !*request->group && strcmp(request->resource, "pods") == 0;
+	bool (*fits)(const struct cox_objects *objects, const struct scope *scope,
+		     const struct cox_value *root) = NULL;
 	const struct cox_value *item;
 
-	/* Only pods have what scopes look at. */
-	if (!pod)
+	if (!*request->group && strcmp(request->resource, "pods") == 0)
+		fits = scope_fits;
+	if (!*request->group && strcmp(request->resource, "persistentvolumeclaims") == 0)
+		fits = claim_fits;
+	/* Nothing else has what scopes look at. */
+	if (!fits)
 		return !objects->count(scopes) && !objects->count(selector);
 	for (size_t i = 0; (item = objects->at(scopes, i, NULL)); i++) {
 		const struct scope scope = {objects->text(item, ""), "Exists", NULL};
 
-		if (!scope_fits(objects, &scope, root))
+		if (!fits(objects, &scope, root))
 			return false;
 	}
 	for (size_t i = 0; (item = objects->at(selector, i, NULL)); i++) {
@@ -144,7 +170,7 @@ bool scope_matches(const struct cox_objects *objects, const struct cox_admission
 					    objects->text(item, "operator"),
 					    objects->get(item, "values")};
 
-		if (!scope_fits(objects, &scope, root))
+		if (!fits(objects, &scope, root))
 			return false;
 	}
 	return true;

@@ -325,14 +325,37 @@ static int emit_quota(void *to, const struct cox_object *quota)
 	return 0;
 }
 
-/* Something is free again: it is gone, or is a pod that has ended. */
+/* The fields of a claim that scopes look at. */
+static bool changes_class(const struct cox_objects *objects, const struct cox_object *old,
+			  const struct cox_object *now)
+{
+	static const char *const paths[] = {"spec.volumeAttributesClassName",
+					    "status.currentVolumeAttributesClassName",
+					    "status.modifyVolumeStatus"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (!objects->equal(objects->get(objects->root(old), paths[i]),
+				    objects->get(objects->root(now), paths[i])))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Something is free again, or counts elsewhere: it is gone, is a pod that has
+ * ended, or a claim of another class.
+ */
 static bool frees(const struct cox_objects *objects, const struct cox_object *old,
 		  const struct cox_object *now)
 {
+	const char *kind;
+
 	if (!now || !old)
 		return !now;
-	return !strcmp(objects->text(objects->root(now), "kind"), "Pod") &&
-	       cox_pod_ended(objects, now) && !cox_pod_ended(objects, old);
+	kind = objects->text(objects->root(now), "kind");
+	if (!strcmp(kind, "PersistentVolumeClaim"))
+		return changes_class(objects, old, now);
+	return !strcmp(kind, "Pod") && cox_pod_ended(objects, now) && !cox_pod_ended(objects, old);
 }
 
 static void counted_keys(void *instance, const struct cox_object *old, const struct cox_object *now,

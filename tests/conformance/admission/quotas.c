@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define QUOTAS "resourcequotas"
+#define CLAIMS "persistentvolumeclaims"
 #define RESOURCES(list) "\"resources\":{" list "}"
 #define POD(resources)                                                                             \
 	"{\"metadata\":{\"name\":\"web\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":"    \
@@ -314,6 +315,79 @@ static void scopes_choose_pods(void **state)
 	}
 }
 
+#define CLAIM(class, status)                                                                       \
+	"{\"metadata\":{\"name\":\"web\"},\"spec\":{" class "\"resources\":{\"requests\":{"        \
+							    "\"storage\":\"1Gi\"}}}" status "}"
+#define OF(class) "\"volumeAttributesClassName\":\"" class "\","
+#define VOLUME_CLASSES(operator, values)                                                           \
+	",\"scopeSelector\":{\"matchExpressions\":[{\"scopeName\":\"VolumeAttributesClass\","      \
+	"\"operator\":\""                                                                          \
+	operator"\"" values "}]}"
+
+static void scopes_choose_claims(void **state)
+{
+	static const char none[] = CLAIM("", "");
+	static const char gold[] = CLAIM(OF("gold"), "");
+	static const char goes[] =
+		CLAIM(OF("tin"), ",\"status\":{\"currentVolumeAttributesClassName\":\"gold\"}");
+	static const char comes[] =
+		CLAIM(OF("tin"), ",\"status\":{\"modifyVolumeStatus\":{"
+				 "\"targetVolumeAttributesClassName\":\"gold\"}}");
+	static const struct {
+		const char *spec, *yes, *no;
+	} rows[] = {
+		{",\"scopes\":[\"VolumeAttributesClass\"]", gold, none},
+		{VOLUME_CLASSES("In", ",\"values\":[\"gold\"]"), gold, none},
+		{VOLUME_CLASSES("In", ",\"values\":[\"gold\"]"), goes, none},
+		{VOLUME_CLASSES("In", ",\"values\":[\"gold\"]"), comes, CLAIM(OF("tin"), "")},
+		{VOLUME_CLASSES("NotIn", ",\"values\":[\"gold\"]"), none, gold},
+		{VOLUME_CLASSES("Exists", ""), gold, none},
+		{VOLUME_CLASSES("DoesNotExist", ""), none, gold},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct attempt yes = {.resource = CLAIMS, .object = rows[i].yes};
+		struct fixture *own = fixture_new();
+
+		put_quota(own, "q", "{\"persistentvolumeclaims\":\"0\"}",
+			  "{\"persistentvolumeclaims\":\"0\"}", rows[i].spec);
+		put_quota(own, "pods", "{\"persistentvolumeclaims\":\"0\"}",
+			  "{\"persistentvolumeclaims\":\"0\"}", ",\"scopes\":[\"BestEffort\"]");
+		add_plugin(own, "ResourceQuota", NULL, NULL);
+		passes(own, &(struct attempt){.resource = CLAIMS, .object = rows[i].no});
+		refused(own, &yes, COX_REASON_FORBIDDEN,
+			"persistentvolumeclaims \"web\" is forbidden: exceeded quota: q, "
+			"requested: "
+			"persistentvolumeclaims=1, used: persistentvolumeclaims=0, limited: "
+			"persistentvolumeclaims=0");
+		fixture_free(own);
+	}
+}
+
+/* Another class, another quota: nothing of the one, all of the other. */
+static void claims_change_their_quota(void **state)
+{
+	static const struct attempt change = {.operation = WRITE_UPDATE,
+					      .resource = CLAIMS,
+					      .old = CLAIM(OF("gold"), ""),
+					      .object = CLAIM(OF("tin"), "")};
+	struct fixture *f = *state;
+
+	put_quota(f, "gold", "{\"requests.storage\":\"5Gi\"}", "{\"requests.storage\":\"3Gi\"}",
+		  VOLUME_CLASSES("In", ",\"values\":[\"gold\"]"));
+	put_quota(f, "tin", "{\"requests.storage\":\"2Gi\"}", "{\"requests.storage\":\"1Gi\"}",
+		  VOLUME_CLASSES("In", ",\"values\":[\"tin\"]"));
+	add_plugin(f, "ResourceQuota", NULL, NULL);
+	passes(f, &change);
+	used_is(f, "gold", "{\"requests.storage\":\"2Gi\"}");
+	used_is(f, "tin", "{\"requests.storage\":\"2Gi\"}");
+	refused(f, &change, COX_REASON_FORBIDDEN,
+		"persistentvolumeclaims \"web\" is forbidden: exceeded quota: tin, requested: "
+		"requests.storage=1Gi, used: requests.storage=2Gi, limited: requests.storage=2Gi");
+	used_is(f, "gold", "{\"requests.storage\":\"2Gi\"}");
+}
+
 /* An attempt that was charged is not charged again when it is made again. */
 static void attempts_of_one_request_are_charged_once(void **state)
 {
@@ -473,6 +547,8 @@ const struct CMUnitTest quota_tests[] = {
 	SUITE_TEST(changes_cost_the_difference),
 	SUITE_TEST(less_is_always_allowed),
 	SUITE_TEST(scopes_choose_pods),
+	SUITE_TEST(scopes_choose_claims),
+	SUITE_TEST(claims_change_their_quota),
 	SUITE_TEST(attempts_of_one_request_are_charged_once),
 	SUITE_TEST(one_refusal_charges_no_other_quota),
 	SUITE_TEST(late_refusals_are_paid_back),
