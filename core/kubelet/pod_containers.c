@@ -22,15 +22,50 @@ bool pod_is_sidecar(const struct value *container)
 	return !strcmp(value_get_text(container, "restartPolicy"), "Always");
 }
 
-bool pod_restarts(const struct value *spec, bool init, bool sidecar, int32_t exit_code)
+static bool has_code(const struct value *codes, int32_t exit_code)
 {
-	const char *policy = value_get_text(spec, "restartPolicy");
+	const struct value *values = value_get(codes, "values"), *value;
 
-	if (sidecar)
+	for (size_t i = 0; (value = value_at(values, i)); i++) {
+		if (value->kind == VALUE_INT && value->integer == exit_code)
+			return true;
+	}
+	return false;
+}
+
+/* Restarting is all that rules can say. */
+static bool has_rule_for(const struct value *container, int32_t exit_code)
+{
+	const struct value *rules = value_get(container, "restartPolicyRules"), *rule;
+
+	for (size_t i = 0; (rule = value_at(rules, i)); i++) {
+		const struct value *codes = value_get(rule, "exitCodes");
+		bool in = !strcmp(value_get_text(codes, "operator"), "In");
+
+		if (!strcmp(value_get_text(rule, "action"), "Restart") && codes &&
+		    has_code(codes, exit_code) == in)
+			return true;
+	}
+	return false;
+}
+
+bool pod_restarts(const struct value *spec, const struct value *container, bool init,
+		  int32_t exit_code)
+{
+	const char *policy = value_get_text(container, "restartPolicy");
+
+	if (init && pod_is_sidecar(container))
 		return true;
+	/* An init container that succeeded has done what it is for. */
+	if (init && exit_code == 0)
+		return false;
+	if (has_rule_for(container, exit_code))
+		return true;
+	if (!*policy)
+		policy = value_get_text(spec, "restartPolicy");
 	if (!strcmp(policy, "Never"))
 		return false;
-	return exit_code != 0 || (!init && strcmp(policy, "OnFailure") != 0);
+	return exit_code != 0 || strcmp(policy, "OnFailure") != 0;
 }
 
 bool pod_is_done(const struct value *spec, const struct view *view)
@@ -44,7 +79,7 @@ bool pod_is_done(const struct value *spec, const struct view *view)
 			view_container(view, value_get_text(container, "name"), 0);
 
 		if (last && last->state == COX_CONTAINER_EXITED && last->exit_code != 0 &&
-		    !pod_restarts(spec, true, pod_is_sidecar(container), last->exit_code))
+		    !pod_restarts(spec, container, true, last->exit_code))
 			return true;
 	}
 	for (i = 0; (container = value_at(value_get(spec, "containers"), i)); i++) {
@@ -52,7 +87,7 @@ bool pod_is_done(const struct value *spec, const struct view *view)
 			view_container(view, value_get_text(container, "name"), 0);
 
 		if (!last || last->state != COX_CONTAINER_EXITED ||
-		    pod_restarts(spec, false, false, last->exit_code))
+		    pod_restarts(spec, container, false, last->exit_code))
 			return false;
 	}
 	return i > 0;
@@ -191,7 +226,7 @@ static bool step_init(struct pod_pass *pass, const struct value *container,
 		return false;
 	if (in_sandbox(pass, last) && last->exit_code == 0)
 		return true;
-	if (!in_sandbox(pass, last) || pod_restarts(pass->spec, true, false, last->exit_code))
+	if (!in_sandbox(pass, last) || pod_restarts(pass->spec, container, true, last->exit_code))
 		try_start(pass, container, record, last);
 	return false;
 }
@@ -234,7 +269,7 @@ static void step_main(struct pod_pass *pass, const struct value *container)
 			log_warning("remove container %s, which was never started", last->id);
 		pass->changed = true;
 		pods_wake(pass->kubelet, pass->pod->uid);
-	} else if (!last || pod_restarts(pass->spec, false, false, last->exit_code)) {
+	} else if (!last || pod_restarts(pass->spec, container, false, last->exit_code)) {
 		try_start(pass, container, record, last);
 	}
 }

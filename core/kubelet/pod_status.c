@@ -27,6 +27,7 @@ struct status_pass {
 	struct value *status;
 	/* what phase and conditions are made of */
 	unsigned running, waiting, stopped, succeeded, total;
+	unsigned restarting; /* of the stopped ones */
 	unsigned init_pending, init_failed;
 	struct cox_buf unready, incomplete; /* names */
 };
@@ -235,6 +236,15 @@ static void add_name(struct cox_buf *names, const char *name)
 	cox_buf_printf(names, "%s%s", names->size ? " " : "", name);
 }
 
+/* Whether nobody starts again what ended so. */
+static bool is_final(const struct status_pass *pass, const struct value *container, bool init,
+		     const struct value *over)
+{
+	int32_t exit_code = (int32_t)value_get_int(over, "exitCode", 1);
+
+	return pass->pod->terminated || !pod_restarts(pass->spec, container, init, exit_code);
+}
+
 static void add_init_statuses(struct status_pass *pass)
 {
 	const struct value *list = value_get(pass->spec, "initContainers"), *container;
@@ -247,7 +257,8 @@ static void add_init_statuses(struct status_pass *pass)
 		const struct value *over = value_path(one, "state.terminated");
 
 		value_push(pass->arena, out, one);
-		if (over && !sidecar && value_get_int(over, "exitCode", 0) != 0)
+		if (over && !sidecar && value_get_int(over, "exitCode", 0) != 0 &&
+		    is_final(pass, container, true, over))
 			pass->init_failed++;
 		if (sidecar ? started : ready)
 			continue;
@@ -279,6 +290,7 @@ static void add_statuses(struct status_pass *pass)
 		struct value *one = container_status(pass, container, false, &ready, &started);
 		const struct value *state = value_get(one, "state");
 		const struct value *over = value_get(state, "terminated");
+		const struct value *last = value_path(one, "lastState.terminated");
 
 		insert_sorted(pass->arena, out, one);
 		pass->total++;
@@ -286,12 +298,15 @@ static void add_statuses(struct status_pass *pass)
 			add_name(&pass->unready, value_get_text(container, "name"));
 		if (value_get(state, "running"))
 			pass->running++;
-		else if (over || value_path(one, "lastState.terminated"))
+		else if (over || last)
 			pass->stopped++;
 		else
 			pass->waiting++;
 		if (over && value_get_int(over, "exitCode", 1) == 0)
 			pass->succeeded++;
+		if (!value_get(state, "running") && (over || last) &&
+		    !is_final(pass, container, false, over ? over : last))
+			pass->restarting++;
 	}
 	value_set(pass->arena, pass->status, "containerStatuses", out);
 }
@@ -300,13 +315,9 @@ static void add_statuses(struct status_pass *pass)
 
 static const char *phase_of(const struct status_pass *pass)
 {
-	const char *policy =
-		pass->pod->terminated ? "Never" : value_get_text(pass->spec, "restartPolicy");
-	bool never = !strcmp(policy, "Never"), on_failure = !strcmp(policy, "OnFailure");
-
 	if (pass->pod->rejected_reason)
 		return "Failed";
-	if (pass->init_failed && never)
+	if (pass->init_failed)
 		return "Failed";
 	if (pass->pod->terminated)
 		return pass->succeeded == pass->total ? "Succeeded" : "Failed";
@@ -318,11 +329,9 @@ static const char *phase_of(const struct status_pass *pass)
 		return "Running";
 	if (!pass->stopped)
 		return "Pending";
-	if (!never && !on_failure)
+	if (pass->restarting)
 		return "Running";
-	if (pass->stopped == pass->succeeded)
-		return "Succeeded";
-	return never ? "Failed" : "Running";
+	return pass->stopped == pass->succeeded ? "Succeeded" : "Failed";
 }
 
 /* ---- conditions ---- */

@@ -28,8 +28,12 @@ bool pod_is_done(const struct value *spec, const struct view *view);
 /* Removes ended containers that nobody will ask for. */
 void pod_collect_garbage(struct pod_pass *pass);
 bool pod_is_sidecar(const struct value *container);
-/* Whether one that ended so is to run again, of an init container or a main one. */
-bool pod_restarts(const struct value *spec, bool init, bool sidecar, int32_t exit_code);
+/*
+ * Whether one that ended so is to run again: by the rules of the container, its
+ * policy, or the pod's. `init`: it is an init container.
+ */
+bool pod_restarts(const struct value *spec, const struct value *container, bool init,
+		  int32_t exit_code);
 
 /* ---- admit.c ---- */
 

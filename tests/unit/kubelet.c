@@ -321,6 +321,57 @@ static void test_recovery(void **state)
 	end();
 }
 
+/* One that ends with this code, and what else it has, beginning with a comma. */
+#define ENDS(name, code, more)                                                                     \
+	"{\"name\":\"" name "\",\"image\":\"i\",\"args\":[\"exit-after=10ms\",\"exit-code=" code   \
+	"\"]" more "}"
+#define POLICY(policy) ",\"restartPolicy\":\"" policy "\""
+#define AGAIN(how, codes)                                                                          \
+	POLICY("Never")                                                                            \
+	",\"restartPolicyRules\":[{\"action\":\"Restart\",\"exitCodes\":{\"operator\":\"" how      \
+	"\",\"values\":[" codes "]}}]"
+#define POD_OF(policy, init, list)                                                                 \
+	"\"restartPolicy\":\"" policy "\",\"initContainers\":[" init "],\"containers\":[" list "]"
+#define STAYS "{\"name\":\"c\",\"image\":\"i\"}"
+
+/* Containers with a policy of their own, and rules for what they end with. */
+static void test_own_policies(void **state)
+{
+	static const struct {
+		const char *name, *spec;
+	} pods[] = {
+		/* Never by the pod, but for the one with 42. */
+		{"rules", POD_OF("Never", "",
+				 ENDS("a", "1", AGAIN("In", "42")) "," ENDS("b", "42",
+									    AGAIN("In", "3,42")))},
+		/* One that is run once beside one that is always there. */
+		{"once", POD_OF("Always", "", ENDS("a", "0", POLICY("OnFailure")) "," STAYS)},
+		{"ends", POD_OF("Always", "", ENDS("a", "3", AGAIN("NotIn", "3")))},
+		{"early", POD_OF("Always", ENDS("one", "1", POLICY("Never")), STAYS)},
+		{"tries", POD_OF("Never", ENDS("one", "7", AGAIN("In", "7")), STAYS)},
+	};
+
+	(void)state;
+	begin(NULL);
+	for (size_t i = 0; i < sizeof(pods) / sizeof(pods[0]); i++)
+		put_pod(pods[i].name, "", pods[i].spec);
+	eventually(pod_number("rules", "status.containerStatuses[1].restartCount", 1));
+	assert_true(pod_number("rules", "status.containerStatuses[0].restartCount", 0));
+	assert_true(
+		pod_number("rules", "status.containerStatuses[0].state.terminated.exitCode", 1));
+	assert_true(pod_has("rules", "status.phase", "Running"));
+	eventually(pod_has("once", "status.containerStatuses[0].state.terminated.reason",
+			   "Completed"));
+	assert_true(pod_has("once", "status.phase", "Running"));
+	assert_true(pod_number("once", "status.containerStatuses[0].restartCount", 0));
+	eventually(pod_has("ends", "status.phase", "Failed"));
+	assert_true(pod_number("ends", "status.containerStatuses[0].restartCount", 0));
+	eventually(pod_has("early", "status.phase", "Failed"));
+	eventually(pod_number("tries", "status.initContainerStatuses[0].restartCount", 1));
+	assert_true(pod_has("tries", "status.phase", "Pending"));
+	end();
+}
+
 /* What a file below the pod's directory says; "" if it is not there. */
 static const char *volume_text(const char *pod, const char *path, char text[256])
 {
@@ -404,10 +455,10 @@ static void test_volumes(void **state)
 			    "blue")));
 	assert_string_equal(volume_text("vol", "volumes/kubernetes.io~configmap/c/size", text),
 			    "9");
-	eventually((look_again("vol"),
-		    !strcmp(volume_text("vol", "volumes/kubernetes.io~projected/p/deep/color",
-					text),
-			    "blue")));
+	eventually(
+		(look_again("vol"),
+		 !strcmp(volume_text("vol", "volumes/kubernetes.io~projected/p/deep/color", text),
+			 "blue")));
 	/* What the pod says of itself is seen at once. */
 	request.body_size = strlen(patch);
 	if (client_call(at.client, &request, NULL, NULL))
@@ -539,14 +590,14 @@ static void test_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),	      cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_backoff),	      cmocka_unit_test(test_crash_loop),
-		cmocka_unit_test(test_init),	      cmocka_unit_test(test_images),
-		cmocka_unit_test(test_slow_pull),     cmocka_unit_test(test_probes),
-		cmocka_unit_test(test_admission),     cmocka_unit_test(test_recovery),
-		cmocka_unit_test(test_volumes),	      cmocka_unit_test(test_tokens),
-		cmocka_unit_test(test_sidecars_last), cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_life),	     cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_backoff),	     cmocka_unit_test(test_crash_loop),
+		cmocka_unit_test(test_own_policies), cmocka_unit_test(test_init),
+		cmocka_unit_test(test_images),	     cmocka_unit_test(test_slow_pull),
+		cmocka_unit_test(test_probes),	     cmocka_unit_test(test_admission),
+		cmocka_unit_test(test_recovery),     cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_tokens),	     cmocka_unit_test(test_sidecars_last),
+		cmocka_unit_test(test_messages),     cmocka_unit_test(test_host),
 	};
 
 	return cmocka_run_group_tests_name("kubelet", tests, NULL, NULL);

@@ -664,8 +664,11 @@ static void test_pod_rules(void **state)
 		 "cleared"},
 		{"\"initContainers\":[{\"name\":\"i\",\"image\":\"x\",\"restartPolicy\":\"Never\"}"
 		 "]",
-		 "spec.initContainers[0].restartPolicy: Unsupported value: \"Never\": supported "
-		 "values: \"Always\""},
+		 ""},
+		{"\"initContainers\":[{\"name\":\"i\",\"image\":\"x\",\"restartPolicy\":\"Once\"}"
+		 "]",
+		 "spec.initContainers[0].restartPolicy: Unsupported value: \"Once\": supported "
+		 "values: \"Always\", \"Never\", \"OnFailure\""},
 		{"\"overhead\":{\"cpu\":\"-1\"}",
 		 "spec.overhead[cpu]: Invalid value: \"-1\": must be greater than or equal to 0"},
 		{"\"hostAliases\":[{\"ip\":\"10.0.0.1\",\"hostnames\":[\"-\"]}]",
@@ -759,8 +762,29 @@ static void test_container_rules(void **state)
 	static const struct {
 		const char *member, *problem;
 	} rules[] = {
-		{"\"restartPolicy\":\"Always\"", "spec.containers[0].restartPolicy: Forbidden: may "
-						 "not be set for non-init containers"},
+		{"\"restartPolicy\":\"Always\"", ""},
+		{"\"restartPolicy\":\"always\"", "spec.containers[0].restartPolicy: Unsupported "
+						 "value: \"always\": supported values: "
+						 "\"Always\", \"Never\", \"OnFailure\""},
+		{"\"restartPolicy\":\"Never\",\"restartPolicyRules\":[{\"action\":\"Restart\","
+		 "\"exitCodes\":{\"operator\":\"In\",\"values\":[42]}}]",
+		 ""},
+		{"\"restartPolicyRules\":[{\"action\":\"Restart\",\"exitCodes\":{\"operator\":"
+		 "\"NotIn\",\"values\":[0]}}]",
+		 "spec.containers[0].restartPolicy: Required value: must specify restartPolicy "
+		 "when "
+		 "restart rules are used"},
+		{"\"restartPolicy\":\"Never\",\"restartPolicyRules\":[{\"action\":\"Stop\","
+		 "\"exitCodes\":{\"operator\":\"In\"}}]",
+		 "spec.containers[0].restartPolicyRules[0].action: Unsupported value: \"Stop\": "
+		 "supported values: \"Restart\""},
+		{"\"restartPolicy\":\"Never\",\"restartPolicyRules\":[{\"action\":\"Restart\"}]",
+		 "spec.containers[0].restartPolicyRules[0].exitCodes: Required value: must be "
+		 "specified"},
+		{"\"restartPolicy\":\"Never\",\"restartPolicyRules\":[{\"action\":\"Restart\","
+		 "\"exitCodes\":{\"operator\":\"Is\"}}]",
+		 "spec.containers[0].restartPolicyRules[0].exitCodes.operator: Unsupported value: "
+		 "\"Is\": supported values: \"In\", \"NotIn\""},
 		{MOUNT("\"mountPropagation\":\"Bidirectional\""),
 		 "spec.containers[0].volumeMounts[0].mountPropagation: Forbidden: Bidirectional "
 		 "mount "

@@ -326,26 +326,77 @@ static void validate_container(struct validation *v, const struct field_path *at
 				    value_get(container, "securityContext"));
 }
 
-/*
- * Of containers only init containers have a restart policy of their own, and
- * only the one that makes them run beside the others.
- */
-static void validate_restart(struct validation *v, const struct field_path *at,
-			     const struct value *container, bool init)
-{
-	static const char *const always[] = {"Always", NULL};
-	const struct value *policy = value_get(container, "restartPolicy");
+enum { RULES_MAX = 20, EXIT_CODES_MAX = 255 };
 
-	if (!is_unset(value_get(container, "restartPolicyRules")))
-		field_forbidden(v, FIELD(at, "restartPolicyRules"),
-				"the policy of the pod decides about restarts");
-	if (is_unset(policy))
+static bool is_one_of(const struct value *text, const char *const *supported)
+{
+	for (; *supported; supported++) {
+		if (value_string_is(text, *supported))
+			return true;
+	}
+	return false;
+}
+
+static void validate_rule(struct validation *v, const struct field_path *at,
+			  const struct value *rule)
+{
+	static const char *const actions[] = {"Restart", NULL};
+	static const char *const operators[] = {"In", "NotIn", NULL};
+	const struct value *action = value_get(rule, "action");
+	const struct value *codes = value_get(rule, "exitCodes");
+	const struct field_path *here = FIELD(at, "exitCodes");
+	const struct value *operator= value_get(codes, "operator");
+	const struct value *values = value_get(codes, "values");
+
+	/* What is missing was told by the walk over the tables. */
+	if (!is_unset(action) && !is_one_of(action, actions))
+		field_not_supported(v, FIELD(at, "action"), action, actions);
+	if (!codes || codes->kind == VALUE_NULL) {
+		field_required(v, here, "must be specified");
 		return;
-	if (!init)
-		field_forbidden(v, FIELD(at, "restartPolicy"),
-				"may not be set for non-init containers");
-	else if (!value_string_is(policy, "Always"))
-		field_not_supported(v, FIELD(at, "restartPolicy"), policy, always);
+	}
+	if (!is_unset(operator) && !is_one_of(operator, operators))
+		field_not_supported(v, FIELD(here, "operator"), operator, operators);
+	if (values && values->count > EXIT_CODES_MAX)
+		field_too_many(v, FIELD(here, "values"), values->count, EXIT_CODES_MAX);
+}
+
+/* A restart policy of its own, and rules that come before it. */
+static void validate_restart(struct validation *v, const struct field_path *at,
+			     const struct value *container)
+{
+	static const char *const policies[] = {"Always", "Never", "OnFailure", NULL};
+	const struct value *policy = value_get(container, "restartPolicy");
+	const struct value *rules = value_get(container, "restartPolicyRules");
+	const struct field_path *here = FIELD(at, "restartPolicyRules");
+
+	if (is_unset(policy)) {
+		if (value_at(rules, 0))
+			field_required(v, FIELD(at, "restartPolicy"),
+				       "must specify restartPolicy when restart rules are used");
+	} else if (!is_one_of(policy, policies)) {
+		field_not_supported(v, FIELD(at, "restartPolicy"), policy, policies);
+	}
+	if (rules && rules->count > RULES_MAX)
+		field_too_many(v, here, rules->count, RULES_MAX);
+	for
+		each_entry(rules, i)
+		{
+			validate_rule(v, FIELD_INDEX(here, i), value_at(rules, i));
+		}
+}
+
+/* Who debugs a pod starts another one. */
+static void refuse_restart(struct validation *v, const struct field_path *at,
+			   const struct value *container)
+{
+	static const char *const fields[] = {"restartPolicy", "restartPolicyRules"};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		if (!is_unset(value_get(container, fields[i])))
+			field_forbidden(v, FIELD(at, fields[i]),
+					"cannot be set for an Ephemeral Container");
+	}
 }
 
 /* What an init container that ends by itself cannot have. */
@@ -438,8 +489,8 @@ void validate_containers(struct validation *v, const struct field_path *at,
 			{
 				validate_container(v, FIELD_INDEX(here, i), value_at(list, i),
 						   spec);
-				validate_restart(v, FIELD_INDEX(here, i), value_at(list, i),
-						 l == 1);
+				(l == 2 ? refuse_restart : validate_restart)(
+					v, FIELD_INDEX(here, i), value_at(list, i));
 				if (l == 1)
 					validate_init_container(v, FIELD_INDEX(here, i),
 								value_at(list, i));
