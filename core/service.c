@@ -43,6 +43,7 @@ static struct {
 	atomic_bool stop;
 	atomic_bool reload;
 	atomic_bool done; /* the signal thread ends */
+	atomic_bool failed;
 } service = {.wake = -1, .signals = -1};
 
 static void wake_main(void)
@@ -57,6 +58,12 @@ void daemon_stop(void)
 {
 	atomic_store(&service.stop, true);
 	wake_main();
+}
+
+void daemon_fail(void)
+{
+	atomic_store(&service.failed, true);
+	daemon_stop();
 }
 
 static void obey(int number)
@@ -291,5 +298,5 @@ int service_run(struct daemon *daemon, struct settings **settings, const char *c
 		fprintf(stderr, "%s: %s\n", personality->name, error_text(&err));
 	unwatch_signals();
 	notify_close();
-	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return result < 0 || atomic_load(&service.failed) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

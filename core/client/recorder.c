@@ -64,6 +64,8 @@ struct recorder {
 	uint64_t dropped;
 	bool stopping;
 	pthread_t thread;
+	double rate, burst, tokens; /* a second; 0: no limit */
+	uint64_t tokens_at;
 	struct cox_map written;
 	struct cox_map talks;
 	uint64_t last_name; /* event names come from the clock, made unique */
@@ -343,6 +345,35 @@ static void write_note(struct recorder *recorder, struct note *note)
 
 /* ---- the queue ---- */
 
+void recorder_limit(struct recorder *recorder, double rate, int64_t burst)
+{
+	cox_lock_scope(&recorder->mutex);
+	recorder->rate = rate;
+	recorder->burst = burst > 1 ? (double)burst : 1;
+	recorder->tokens = recorder->burst;
+	recorder->tokens_at = clock_monotonic();
+}
+
+/* When the next Event may be written; 0: now, and it is counted. Under the mutex. */
+static uint64_t take_token(struct recorder *recorder)
+{
+	uint64_t now = clock_monotonic();
+
+	if (recorder->rate <= 0)
+		return 0;
+	recorder->tokens +=
+		(double)(now - recorder->tokens_at) / (double)CLOCK_SECOND * recorder->rate;
+	recorder->tokens_at = now;
+	if (recorder->tokens > recorder->burst)
+		recorder->tokens = recorder->burst;
+	if (recorder->tokens < 1)
+		return now +
+		       (uint64_t)((1 - recorder->tokens) / recorder->rate * (double)CLOCK_SECOND) +
+		       1;
+	recorder->tokens -= 1;
+	return 0;
+}
+
 static void *recorder_run(void *argument)
 {
 	struct recorder *recorder = argument;
@@ -350,11 +381,20 @@ static void *recorder_run(void *argument)
 	pthread_mutex_lock(&recorder->mutex);
 	for (;;) {
 		struct note *note = recorder->first;
+		uint64_t until;
 
 		if (!note) {
 			if (recorder->stopping)
 				break;
 			pthread_cond_wait(&recorder->changed, &recorder->mutex);
+			continue;
+		}
+		until = take_token(recorder);
+		if (until) {
+			const struct timespec when = {(time_t)(until / CLOCK_SECOND),
+						      (long)(until % CLOCK_SECOND)};
+
+			pthread_cond_timedwait(&recorder->changed, &recorder->mutex, &when);
 			continue;
 		}
 		recorder->first = note->next;

@@ -23,6 +23,11 @@ struct recorder;
  */
 struct recorder *recorder_new(struct client *client, const char *component, const char *host,
 			      struct cox_error *err);
+/*
+ * No more than so many Events a second, after so many at once; 0: no limit. What
+ * is too much waits, as long as there is room. Before the first event.
+ */
+void recorder_limit(struct recorder *recorder, double rate, int64_t burst);
 /* Writes what waits, for at most two seconds, and ends. */
 void recorder_free(struct recorder *recorder);
 

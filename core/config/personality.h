@@ -79,5 +79,7 @@ int daemon_open_plugin(struct daemon *daemon, const char *kind, const char *name
 
 /* Asks the daemon to stop, as SIGTERM does. Any thread. */
 void daemon_stop(void);
+/* The same, because it cannot do what it is for: its exit status will say so. */
+void daemon_fail(void);
 
 #endif

@@ -45,8 +45,9 @@ const struct flag kubelet_flags[] = {
 	      "Ask for a new client certificate before the old one ends", NO_EFFECT),
 	ENTRY(FLOAT, "kube-api-qps", kube_api_qps, "50", "Requests a second to the apiserver"),
 	ENTRY(INT, "kube-api-burst", kube_api_burst, "100", "Requests above the rate"),
-	ENTRY(FLOAT, "event-qps", event_qps, "50", "Events a second; 0: no limit", NO_EFFECT),
-	ENTRY(INT, "event-burst", event_burst, "100", "Events above the rate", NO_EFFECT),
+	ENTRY(FLOAT, "event-qps", event_qps, "50", "Events a second; 0: no limit"),
+	ENTRY(INT, "event-burst", event_burst, "100",
+	      "Events that may come at once, above the rate", .low = 0, .high = 1000000),
 	/* this node */
 	ENTRY(STRING, "hostname-override", hostname_override, NULL,
 	      "Name of the node; empty: the host name"),
@@ -130,7 +131,8 @@ const struct flag kubelet_flags[] = {
 	      "Files the kubelet may open", NO_EFFECT),
 	ENTRY(BOOL, "stop-pods-on-exit", stop_pods_on_exit, "false",
 	      "Stop all pods when the kubelet stops"),
-	ENTRY(BOOL, "runonce", runonce, "false", "Run the pods from files once and end"),
+	ENTRY(BOOL, "runonce", runonce, "false",
+	      "Start the pods of --config and --manifest-url, and end when they run"),
 	ENTRY(BOOL, "fail-swap-on", fail_swap_on, "true", "Refuse to start with swap", NO_EFFECT),
 	/* what containers may do */
 	ENTRY(BOOL, "allow-privileged", allow_privileged, "false", "Let containers be privileged"),

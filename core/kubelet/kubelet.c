@@ -231,6 +231,7 @@ struct kubelet *kubelet_new(const struct kubelet_parts *parts, struct cox_error 
 		kubelet_free(kubelet);
 		return NULL;
 	}
+	recorder_limit(kubelet->recorder, parts->config->event_qps, parts->config->event_burst);
 	cluster_init(&kubelet->cluster, parts->client, kubelet->informers, kubelet->recorder, NULL);
 	return kubelet;
 }

@@ -37,6 +37,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/probes.c \
 	%D%/report.c \
 	%D%/resources.c %D%/resources.h \
+	%D%/run_once.c %D%/run_once.h \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/security.c %D%/security.h \
 	%D%/server.c %D%/server.h \

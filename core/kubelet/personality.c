@@ -6,12 +6,14 @@
  */
 #include "kubelet/personality.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "client/connect.h"
 #include "client/local.h"
 #include "client/module.h"
 #include "kubelet/kubelet.h"
 #include "kubelet/node.h"
+#include "kubelet/run_once.h"
 #include "kubelet/server.h"
 #include "kubelet/volumes.h"
 
@@ -30,6 +32,9 @@ static const char *const volume_plugins[] = {"emptydir",  "hostpath",  "secret",
 
 enum { VOLUME_PLUGINS = sizeof(volume_plugins) / sizeof(volume_plugins[0]) };
 
+/* --runonce: images have to be pulled in it. */
+#define RUN_ONCE_LONGEST (1000 * CLOCK_SECOND)
+
 struct kubelet_daemon {
 	struct kubelet_config *config;
 	struct host_plugin *runtime, *network;
@@ -42,6 +47,8 @@ struct kubelet_daemon {
 	bool standalone;
 	struct kubelet *kubelet;
 	struct kubelet_server *server;
+	pthread_t once; /* --runonce */
+	bool once_runs;
 };
 
 /* Empty, or such that nothing outside of the hierarchy can be meant. */
@@ -59,14 +66,36 @@ static bool is_cgroup_path(const char *path)
 	return true;
 }
 
+/* Who asks for pods, or answers, has no part in --runonce. */
+static int check_once(const struct daemon *daemon, struct cox_error *err)
+{
+	const struct kubelet_config *config = daemon->config;
+	const char *other = NULL;
+
+	if (config->api_servers.count || daemon->local || daemon->server_socket)
+		other = "an API server";
+	else if (flags_given(daemon->flags, "kubeconfig") && *config->kubeconfig)
+		other = "--kubeconfig";
+	else if (flags_given(daemon->flags, "enable-server") && config->enable_server)
+		other = "--enable-server";
+	if (other)
+		return error_set(err, COX_REASON_INVALID, "--runonce and %s exclude each other",
+				 other);
+	if (!*config->config && !*config->manifest_url)
+		return error_set(err, COX_REASON_INVALID,
+				 "--runonce needs --config or --manifest-url");
+	return 0;
+}
+
 static int check(struct daemon *daemon, struct cox_error *err)
 {
 	const struct kubelet_config *config = daemon->config;
 	const char *url = config->manifest_url, *header = config->manifest_url_header;
 
-	if (config->runonce)
-		return error_set(err, COX_REASON_INVALID,
-				 "this kubelet goes on until it is stopped: leave out --runonce");
+	if (config->runonce && check_once(daemon, err))
+		return -1;
+	if (config->event_qps < 0)
+		return error_set(err, COX_REASON_INVALID, "--event-qps must not be negative");
 	if (url && *url && !cox_starts_with(url, "http://") && !cox_starts_with(url, "https://"))
 		return error_set(err, COX_REASON_INVALID,
 				 "--manifest-url \"%s\" is no http or https URL", url);
@@ -219,8 +248,9 @@ static void stand_alone(struct kubelet_daemon *self)
 						   no_close};
 	static const struct client_identity me = {.user = "kubelet", .user_agent = "kubelet"};
 
-	log_warning("No API client: neither --api-servers nor a kubeconfig says where an API "
-		    "server is, so only pods of --config and --manifest-url run");
+	if (!self->config->runonce)
+		log_warning("No API client: neither --api-servers nor a kubeconfig says where an "
+			    "API server is, so only pods of --config and --manifest-url run");
 	self->standalone = true;
 	self->client = client_new_local(&nobody, &me);
 }
@@ -239,6 +269,10 @@ static int connect_client(struct daemon *daemon, struct cox_error *err)
 	if (path && !flags_given(daemon->flags, "kubeconfig") && access(path, R_OK) != 0)
 		path = NULL;
 	client_module_directory(host_directory(daemon->host));
+	if (config->runonce) {
+		stand_alone(self);
+		return 0;
+	}
 	if (!daemon->local && !daemon->server_socket && (!path || !*path) &&
 	    (!server || !*server)) {
 		stand_alone(self);
@@ -250,16 +284,42 @@ static int connect_client(struct daemon *daemon, struct cox_error *err)
 	return self->client ? 0 : -1;
 }
 
+/* ---- --runonce ---- */
+
+static void *run_once(void *context)
+{
+	struct kubelet_daemon *self = context;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (run_once_wait(self->kubelet, clock_monotonic() + RUN_ONCE_LONGEST, &err) == 0) {
+		log_info("--runonce: all pods run");
+		daemon_stop();
+	} else if (err.message) {
+		log_error("--runonce: %s", error_text(&err));
+		daemon_fail();
+	}
+	return NULL;
+}
+
+static int start_once(struct kubelet_daemon *self, struct cox_error *err)
+{
+	int failure = pthread_create(&self->once, NULL, run_once, self);
+
+	self->once_runs = !failure;
+	return failure ? error_errno(err, failure, "start the thread of --runonce") : 0;
+}
+
 static int start(struct daemon *daemon, struct cox_error *err)
 {
 	struct kubelet_daemon *self = daemon->state;
-	struct kubelet_parts parts = {
-		.config = self->config,
-		.runtime = self->runtime,
-		.network = self->network,
-		.volumes = self->volumes,
-		.volume_count = self->volume_count,
-		.port = self->config->enable_server ? (uint16_t)self->config->port : 0};
+	struct kubelet_parts parts = {.config = self->config,
+				      .runtime = self->runtime,
+				      .network = self->network,
+				      .volumes = self->volumes,
+				      .volume_count = self->volume_count,
+				      .port = self->config->enable_server && !self->config->runonce
+						      ? (uint16_t)self->config->port
+						      : 0};
 
 	self->name = node_make_name(self->config, err);
 	if (!self->name || volumes_make_directory(self->config->root_dir, 0750, err) ||
@@ -273,6 +333,8 @@ static int start(struct daemon *daemon, struct cox_error *err)
 	self->kubelet = kubelet_new(&parts, err);
 	if (!self->kubelet || kubelet_start(self->kubelet, err))
 		return -1;
+	if (self->config->runonce)
+		return start_once(self, err);
 	self->server = kubelet_server_open(self->kubelet, err);
 	if (!self->server)
 		return -1;
@@ -290,6 +352,8 @@ static void stop(struct daemon *daemon)
 	kubelet_server_close(self->server);
 	if (self->kubelet)
 		kubelet_stop(self->kubelet);
+	if (self->once_runs)
+		pthread_join(self->once, NULL);
 	kubelet_free(self->kubelet);
 	for (size_t i = self->volume_count; i > 0; i--)
 		host_close(self->volumes[i - 1]);

@@ -75,6 +75,8 @@ struct pod {
 	char *status;			   /* to report; JSON of pod.status */
 	char *reported;			   /* what was reported last */
 	bool finished;			   /* nothing runs: report, then delete */
+	const char *phase;		   /* as in `status`; NULL: not known yet */
+	bool all_run;			   /* every container runs, or did what it is for */
 	char sandbox[COX_RUNTIME_ID_SIZE]; /* newest; "": none known */
 	unsigned users;			   /* who reads the record besides its worker */
 };

@@ -412,6 +412,15 @@ static bool gates_open(struct status_pass *pass, const char **message)
 	return true;
 }
 
+/* For who waits for it: --runonce. */
+static void note_phase(struct status_pass *pass, const char *phase)
+{
+	cox_lock_scope(&pass->kubelet->lock);
+	pass->pod->phase = phase;
+	pass->pod->all_run = pass->total && !pass->init_pending &&
+			     pass->running + pass->succeeded == pass->total;
+}
+
 static void add_conditions(struct status_pass *pass, const char *phase)
 {
 	struct value *list = value_array(pass->arena);
@@ -494,6 +503,7 @@ char *pod_status_make(struct kubelet *kubelet, struct pod *pod, const struct cox
 		add_statuses(&pass);
 	}
 	phase = phase_of(&pass);
+	note_phase(&pass, phase);
 	value_set_text(&arena, pass.status, "phase", phase);
 	if (pod->rejected_reason) {
 		value_set_text(&arena, pass.status, "reason", pod->rejected_reason);

@@ -44,6 +44,7 @@ struct sources {
 	COX_VEC(struct origin *) origins;
 	struct cox_buf problems; /* of the last pass, so that each is told once */
 	uint64_t files_at, url_at;
+	enum sources_state first_look; /* lock */
 };
 
 /* ---- what an origin gives ---- */
@@ -304,6 +305,14 @@ static uint64_t or_second(uint64_t period)
 	return period >= 10 * CLOCK_MILLISECOND ? period : CLOCK_SECOND;
 }
 
+/* The first one is of all there is. */
+static void note_first_look(struct sources *sources, bool broken)
+{
+	cox_lock_scope(&sources->lock);
+	if (sources->first_look == SOURCES_UNREAD)
+		sources->first_look = broken ? SOURCES_BROKEN : SOURCES_READ;
+}
+
 static void look(struct sources *sources)
 {
 	const struct kubelet_config *config = sources->kubelet->config;
@@ -320,7 +329,10 @@ static void look(struct sources *sources)
 		look_at_url(sources, &problems);
 		sources->url_at = now + or_second(config->http_check_frequency);
 	}
-	if ((!files && !url) || !strcmp(cox_buf_cstr(&problems), cox_buf_cstr(&sources->problems)))
+	if (!files && !url)
+		return;
+	note_first_look(sources, problems.size > 0);
+	if (!strcmp(cox_buf_cstr(&problems), cox_buf_cstr(&sources->problems)))
 		return;
 	if (problems.size)
 		log_error("static pods: %.*s", (int)problems.size - 1, problems.data);
@@ -431,6 +443,12 @@ bool sources_ready(struct sources *sources)
 	cox_lock_scope(&sources->lock);
 	return (!sources->has_files || sources->files_read) &&
 	       (!sources->has_url || sources->url_read);
+}
+
+enum sources_state sources_first_look(struct sources *sources)
+{
+	cox_lock_scope(&sources->lock);
+	return sources->first_look;
 }
 
 void sources_wait(struct sources *sources, uint64_t deadline)

@@ -25,6 +25,13 @@ bool sources_any(const struct sources *sources); /* whether there is one to read
  * knows which containers are orphans.
  */
 bool sources_ready(struct sources *sources);
+/* What the first look at all of them found. */
+enum sources_state {
+	SOURCES_UNREAD,
+	SOURCES_READ,
+	SOURCES_BROKEN /* a source or a pod of it cannot be used; the log has it */
+};
+enum sources_state sources_first_look(struct sources *sources);
 /* Waits, so long, until the files were read once. */
 void sources_wait(struct sources *sources, uint64_t deadline);
 /* Something about a mirror pod is to be put right. Any thread. */

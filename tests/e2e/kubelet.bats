@@ -150,6 +150,56 @@ logs_are_gone() {
 	! compgen -G "$dir/alone-logs/default_$1_*" >/dev/null
 }
 
+# once NAME FLAGS...: --runonce; sets $status
+once() {
+	local name=$1
+	shift
+	run timeout 60 "$program" kubelet --plugin-dir="$plugins" --container-runtime=hollow \
+		--hostname-override=alone --root-dir="$dir/$name" \
+		--pod-logs-dir="$dir/$name-logs" --healthz-port=0 --runonce "$@"
+}
+
+# manifest NAME ARGUMENTS...: of a pod whose container ends once
+manifest() {
+	mkdir -p "$dir/once"
+	jq -nc --arg name "$1" '{apiVersion: "v1", kind: "Pod", metadata: {$name}, spec: {
+		restartPolicy: "Never", containers: [{name: "c", image: "i",
+		args: $ARGS.positional}]}}' --args "${@:2}" >"$dir/once/$1"
+}
+
+@test "--runonce: the pods of files are started, and then the kubelet ends" {
+	manifest one "say=one"
+	manifest two "exit-after=10ms"
+	once good --config="$dir/once"
+	same 0 "$status"
+	has "--runonce: all pods run" "$output"
+	grep -qF one "$dir"/good-logs/default_one-alone_*/c/0.log
+	# One that fails is named, and so is what cannot be read.
+	manifest bad "exit-after=10ms" "exit-code=3"
+	once failing --config="$dir/once"
+	same 1 "$status"
+	has "--runonce: pods failed: default/bad-alone" "$output"
+	rm "$dir/once/bad"
+	echo '{"kind": "Pod"' >"$dir/once/broken"
+	once broken --config="$dir/once"
+	same 1 "$status"
+	has "--runonce: not all static pods could be read" "$output"
+}
+
+@test "--runonce: nobody else gives pods, and nobody is answered" {
+	once api --config="$dir/once" --api-servers="$server"
+	same 1 "$status"
+	has "--runonce and an API server exclude each other" "$output"
+	once serve --config="$dir/once" --enable-server
+	same 1 "$status"
+	has "--runonce and --enable-server exclude each other" "$output"
+	once nothing
+	same 1 "$status"
+	has "--runonce needs --config or --manifest-url" "$output"
+	once hasty --config="$dir/once" --event_qps=-1
+	has "--event-qps must not be negative" "$output"
+}
+
 @test "a manifest URL of another kind is refused" {
 	alone bad --manifest-url=ftp://x/pod
 	retry 10 has_ended bad

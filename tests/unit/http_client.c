@@ -223,6 +223,34 @@ static int64_t event_count(struct fixture *f, size_t index, char message[256])
 	return value_get_int(root, "count", 0);
 }
 
+static uint64_t time_of_events(struct fixture *f, double rate, int64_t burst, int count)
+{
+	static const char pod[] = "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
+				  "\"p\",\"namespace\":\"n\",\"uid\":\"u\"}}";
+	cox_autoobject *object = object_new(pod, strlen(pod), NULL);
+	struct recorder *recorder = recorder_new(f->client, "kubelet", "node1", NULL);
+	uint64_t began = clock_monotonic();
+
+	assert_non_null(recorder);
+	recorder_limit(recorder, rate, burst);
+	for (int i = 0; i < count; i++)
+		recorder_event(recorder, object, "Normal", "Pulled", "limited %d", i);
+	recorder_flush(recorder, began + 20 * CLOCK_SECOND);
+	began = clock_monotonic() - began;
+	recorder_free(recorder);
+	return began;
+}
+
+/* --event-qps: what goes beyond the burst waits for its second. */
+static void test_recorder_limit(void **state)
+{
+	struct fixture *f = *state;
+
+	/* Two at once, the third and the fourth 200 ms later each. */
+	assert_in_range(time_of_events(f, 5, 2, 4), 390 * CLOCK_MILLISECOND, 10 * CLOCK_SECOND);
+	assert_in_range(time_of_events(f, 0, 0, 4), 0, 10 * CLOCK_SECOND);
+}
+
 static void test_recorder(void **state)
 {
 	static const char pod[] = "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
@@ -280,10 +308,9 @@ int main(void)
 	const char *build = getenv("builddir");
 	char directory[4096];
 	const struct CMUnitTest tests[] = {
-		with_server(test_calls),
-		with_server(test_trouble),
-		with_server(test_informer),
-		with_server(test_recorder),
+		with_server(test_calls),	  with_server(test_trouble),
+		with_server(test_informer),	  with_server(test_recorder),
+		with_server(test_recorder_limit),
 	};
 
 	snprintf(directory, sizeof(directory), "%s/plugins/.libs", build ? build : ".");
