@@ -34,6 +34,9 @@ teardown() {
 	stop_daemons
 	on one iptables -F
 	on one iptables -P FORWARD ACCEPT
+	on one ip6tables -F
+	on one ip6tables -P FORWARD ACCEPT
+	on one ip -6 address flush dev eth0 scope global
 }
 
 teardown_file() {
@@ -188,6 +191,40 @@ no_errors() {
 	preflight
 	no_errors
 	says warning "firewall rules" "the policy of FORWARD is DROP" "iptables -P FORWARD ACCEPT"
+}
+
+@test "IPv6 has rules of its own: a warning where this machine has it, an error where pods do" {
+	local network
+	preflight
+	says ok "firewall rules IPv6" "neither this machine nor the cluster uses IPv6"
+	on one ip -6 address add 2001:db8:1::11/64 dev eth0 nodad
+	preflight
+	no_errors
+	says ok "firewall rules IPv6" "INPUT and FORWARD end without a refusal"
+	on one ip6tables -A INPUT -p ipv6-icmp -j ACCEPT
+	on one ip6tables -A INPUT -j REJECT --reject-with icmp6-adm-prohibited
+	on one ip6tables -P FORWARD DROP
+	preflight
+	no_errors
+	says ok "firewall rules" "INPUT and FORWARD end without a refusal"
+	has $'warning\tfirewall rules IPv6\trule 2 of INPUT (REJECT icmp6-adm-prohibited)' "$output"
+	has "ip6tables -D INPUT 2; or" "$(line "firewall rules IPv6")"
+	has "nodes (2001:db8:1::/64): for each" "$(line "firewall rules IPv6")"
+	has "ip6tables -P FORWARD ACCEPT" "$(line "firewall rules IPv6")"
+	set_key one controller-manager KUBE_CONTROLLER_MANAGER_ARGS \
+		--cluster-cidr=10.244.0.0/16,fd00:10::/56
+	preflight
+	same 1 "$status"
+	has $'error\tfirewall rules IPv6\trule 2 of INPUT' "$output"
+	says ok "firewall rules" "INPUT and FORWARD end without a refusal"
+	for network in 2001:db8:1::/64 fd00:10::/56; do
+		on one ip6tables -I INPUT -s "$network" -j ACCEPT
+	done
+	on one ip6tables -P FORWARD ACCEPT
+	preflight
+	no_errors
+	says ok "firewall rules IPv6" \
+		"INPUT and FORWARD let in the networks of nodes (2001:db8:1::/64), pods (fd00:10::/56)"
 }
 
 # rows: 27
