@@ -149,9 +149,15 @@ tests_unit_decode_LDADD = $(UNIT_LDADD)
 
 check_PROGRAMS += tests/unit/validate
 TESTS += tests/unit/validate
-tests_unit_validate_SOURCES = %D%/validate.c
+tests_unit_validate_SOURCES = %D%/validate.c %D%/checks.h
 tests_unit_validate_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_validate_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/validate_quotas
+TESTS += tests/unit/validate_quotas
+tests_unit_validate_quotas_SOURCES = %D%/validate_quotas.c %D%/checks.h
+tests_unit_validate_quotas_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_validate_quotas_LDADD = $(UNIT_LDADD)
 
 check_PROGRAMS += tests/unit/leader
 TESTS += tests/unit/leader
