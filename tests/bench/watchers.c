@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Many watches of one collection of an API server, as 5,000 kubelets hold them:
- * opens them, changes one object again and again, and counts what arrives.
+ * opens them, changes one object again and again, and counts what arrives. What
+ * the server's process PID takes for each watch that waits is read before that.
  *
- *   watchers PORT WATCHES CHANGES
+ *   watchers PORT WATCHES CHANGES PID [SECURE-PORT TOKEN]
+ *
+ * With the last two the watches are over TLS; changes are made on the plain port.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +27,12 @@
 
 enum { WAIT_MS = 20000 };
 
-static uint16_t port;
+struct watch {
+	int fd;
+	gnutls_session_t session; /* NULL: plain */
+};
+
+static gnutls_certificate_credentials_t credentials;
 
 static void give_up(const char *what)
 {
@@ -38,7 +48,7 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static int connected(void)
+static int connected(uint16_t port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -73,6 +83,83 @@ static void change(int fd, const char *method, const char *path, int value)
 		give_up("answer");
 }
 
+static void begin_tls(struct watch *watch)
+{
+	int result;
+
+	if (gnutls_init(&watch->session, GNUTLS_CLIENT) ||
+	    gnutls_set_default_priority(watch->session) ||
+	    gnutls_credentials_set(watch->session, GNUTLS_CRD_CERTIFICATE, credentials))
+		give_up("gnutls");
+	gnutls_transport_set_int(watch->session, watch->fd);
+	do {
+		result = gnutls_handshake(watch->session);
+	} while (result < 0 && !gnutls_error_is_fatal(result));
+	if (result < 0) {
+		fprintf(stderr, "watchers: TLS: %s\n", gnutls_strerror(result));
+		exit(1);
+	}
+}
+
+static void begin_watch(struct watch *watch, uint16_t port, const char *token)
+{
+	char request[512];
+
+	watch->fd = connected(port);
+	snprintf(request, sizeof(request),
+		 "GET " MAPS "?watch=true&fieldSelector=metadata.name%%3Dbench HTTP/1.1\r\n"
+		 "Host: a\r\n%s%s%s\r\n",
+		 token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "");
+	if (!token) {
+		send_all(watch->fd, request);
+		return;
+	}
+	begin_tls(watch);
+	if (gnutls_record_send(watch->session, request, strlen(request)) <= 0)
+		give_up("send");
+	/* From here on only what is there is read. */
+	if (fcntl(watch->fd, F_SETFL, O_NONBLOCK) != 0)
+		give_up("fcntl");
+}
+
+static ssize_t hear(struct watch *watch, char *room, size_t size)
+{
+	if (watch->session)
+		return gnutls_record_recv(watch->session, room, size);
+	return recv(watch->fd, room, size, MSG_DONTWAIT);
+}
+
+/* Each event has its type once. */
+static size_t count_types(const char *room, ssize_t size)
+{
+	size_t found = 0;
+
+	for (const char *at = room; size > 0 && at < room + size; at++) {
+		at = memmem(at, (size_t)(room + size - at), "{\"type\":", 8);
+		if (!at)
+			break;
+		found++;
+	}
+	return found;
+}
+
+/* Private dirty memory of a process, in KB. */
+static long memory_of(const char *pid)
+{
+	char path[64], line[256];
+	long value = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%s/smaps_rollup", pid);
+	file = fopen(path, "re");
+	if (!file)
+		give_up(path);
+	while (fgets(line, sizeof(line), file) && sscanf(line, "Private_Dirty: %ld", &value) != 1)
+		;
+	fclose(file);
+	return value;
+}
+
 /* Events that came in on `epoll` until `wanted` are there, or too long nothing. */
 static size_t count_events(int epoll, size_t wanted)
 {
@@ -86,15 +173,13 @@ static size_t count_events(int epoll, size_t wanted)
 		if (count <= 0)
 			break;
 		for (int i = 0; i < count; i++) {
-			ssize_t size = recv(ready[i].data.fd, room, sizeof(room), MSG_DONTWAIT);
+			struct watch *watch = ready[i].data.ptr;
+			ssize_t size;
 
-			/* Each event has its type once. */
-			for (const char *at = room; size > 0 && at < room + size; at++) {
-				at = memmem(at, (size_t)(room + size - at), "{\"type\":", 8);
-				if (!at)
-					break;
-				found++;
-			}
+			do {
+				size = hear(watch, room, sizeof(room));
+				found += count_types(room, size);
+			} while (size > 0 && watch->session);
 		}
 	}
 	return found;
@@ -104,29 +189,34 @@ int main(int argc, char **argv)
 {
 	struct rlimit files;
 	int epoll = epoll_create1(EPOLL_CLOEXEC), writer;
-	int watches = argc > 3 ? atoi(argv[2]) : 0, changes = argc > 3 ? atoi(argv[3]) : 0;
-	double begin, spent;
+	int watches = argc > 4 ? atoi(argv[2]) : 0, changes = argc > 4 ? atoi(argv[3]) : 0;
+	const char *token = argc > 6 ? argv[6] : NULL;
+	uint16_t port = argc > 1 ? (uint16_t)atoi(argv[1]) : 0;
+	uint16_t watch_port = token ? (uint16_t)atoi(argv[5]) : port;
+	struct watch *all;
+	long before;
+	double begin;
 	size_t found;
 
 	if (watches <= 0 || changes <= 0) {
-		fprintf(stderr, "usage: watchers PORT WATCHES CHANGES\n");
+		fprintf(stderr, "usage: watchers PORT WATCHES CHANGES PID [SECURE-PORT TOKEN]\n");
 		return 2;
 	}
-	port = (uint16_t)atoi(argv[1]);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	writer = connected();
+	all = calloc((size_t)watches, sizeof(*all));
+	if (!all || gnutls_certificate_allocate_credentials(&credentials))
+		give_up("memory");
+	writer = connected(port);
 	change(writer, "POST", MAPS, -1);
+	before = memory_of(argv[4]);
 	for (int i = 0; i < watches; i++) {
-		struct epoll_event event = {.events = EPOLLIN};
+		struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
 
-		event.data.fd = connected();
-		send_all(event.data.fd,
-			 "GET " MAPS "?watch=true&fieldSelector=metadata.name%3Dbench HTTP/1.1\r\n"
-			 "Host: a\r\n\r\n");
-		if (epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event) != 0)
+		begin_watch(&all[i], watch_port, token);
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &event) != 0)
 			give_up("epoll");
 	}
 	found = count_events(epoll, (size_t)watches); /* the present state */
@@ -134,6 +224,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "watchers: only %zu of %d watches began\n", found, watches);
 		return 1;
 	}
+	printf("%.1f KB a watch that waits; ",
+	       (double)(memory_of(argv[4]) - before) / (double)watches);
 	begin = now();
 	for (int i = 0; i < changes; i++) {
 		change(writer, "PUT", MAPS "/bench", i);
@@ -143,7 +235,6 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	spent = now() - begin;
-	printf("%.1f k/s\n", (double)watches * changes / spent / 1000);
+	printf("%.1f k/s\n", (double)watches * changes / (now() - begin) / 1000);
 	return 0;
 }
