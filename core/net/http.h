@@ -181,7 +181,8 @@ struct http_stream_callbacks {
 /*
  * Takes the connection over: the status line and headers of `head` leave at
  * once (its body is ignored), then what is written, as chunks, or raw after
- * status 101. The request and its arena are gone. There is one reference for
+ * status 101; only such a head may borrow from the request. The request and its
+ * arena are gone. There is one reference for
  * the caller to give back with http_stream_release. The callbacks may come
  * before this returns, `closed` too: where `closed` releases, the opener must
  * not use what is returned here, or the two count who is the last.

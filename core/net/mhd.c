@@ -17,12 +17,17 @@
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
 #include <gnutls/abstract.h>
+#include <linux/tcp.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	JOINED_MAX = 16 * 1024, /* a body up to this is sent with its head, in one piece */
@@ -188,6 +193,28 @@ static void free_request_memory(struct connection *connection, struct arena *are
 	arena_free(arena);
 }
 
+/*
+ * The library maps `head_bytes` for each connection, fills them from both ends,
+ * and has no use for them once a stream has taken over: what stands in two
+ * pages is worth more than all else that a waiting watch costs. The method is
+ * the first thing in there, so long as the client sent no empty lines ahead of
+ * it; at a page's beginning it is, since fewer bytes than a page ever came.
+ * Looked up in 0.9.75 (memorypool.c, connection.c); others are left alone.
+ */
+static void give_back_head(const struct connection *connection)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = connection->server->config.head_bytes;
+	char *at = (char *)(uintptr_t)connection->request.method_name;
+	struct tcp_info info = {0};
+	socklen_t info_size = sizeof(info);
+
+	if (MHD_VERSION != 0x00097500 || size <= 32 * 1024 || (uintptr_t)at % page)
+		return;
+	if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &info_size) == 0 &&
+	    info_size == sizeof(info) && info.tcpi_bytes_received < page)
+		madvise(at, size / page * page, MADV_DONTNEED);
+}
+
 static struct http_stream *take_over(struct connection *connection,
 				     const struct http_response *head,
 				     const struct http_stream_callbacks *callbacks, void *context)
@@ -212,6 +239,12 @@ static struct http_stream *take_over(struct connection *connection,
 		sweep_undefer(connection);
 	else
 		suspend(connection);
+	/*
+	 * Before the stream, which may be over soon. A 101 repeats what the client asked
+	 * for, and one with a length is a refusal whose client may be sending still.
+	 */
+	if (head->status != 101 && !head->length)
+		give_back_head(connection);
 	stream = stream_open(server->streams, &socket, head, callbacks, context);
 	if (body.capacity)
 		atomic_fetch_sub(&server->body_now, body.capacity);

@@ -19,9 +19,11 @@
 #define COX_STORE_INTERNAL_H
 
 #include "base/bytes.h"
+#include "store/committer.h"
 #include "store/history.h"
 #include "store/scan.h"
 #include "store/submit.h"
+#include "store/thin.h"
 #include "store/watch.h"
 
 #include <coxswain/kit/cleanup.h>
@@ -99,15 +101,7 @@ struct store_collection {
 	} kept[KEPT_MAX];
 	bool removed;
 
-	/* keeper */
-	struct thin_round {
-		COX_VEC(struct store_entry *) entries; /* references from `next` on */
-		size_t next;
-	} round;
-};
-
-struct result_list {
-	struct store_txn *first, *last;
+	struct thin_round round; /* keeper */
 };
 
 struct waiter_list {
@@ -213,24 +207,9 @@ void wait_tell(struct waiter_list *list, int reached); /* no lock */
 int wait_blocking(struct store *store, uint64_t revision, uint64_t deadline_ns,
 		  struct cox_error *err) COX_MUST_CHECK;
 
-/* committer.c */
-void *committer_run(void *store);
-void result_push(struct result_list *list, struct store_txn *txn);
-struct store_txn *result_pop(struct result_list *list);
-/* lock held: those whose revision is visible now, or that waited too long */
-void committer_take_visible(struct store *store, struct result_list *ready);
-void committer_take_late(struct store *store, uint64_t now, struct result_list *late);
-void committer_tell(struct store *store, struct result_list *ready); /* no lock */
-
 /* keeper.c */
 void *keeper_run(void *store);
 void keeper_sample(struct store *store, uint64_t now); /* lock held */
-
-/* thin.c */
-/* Whether a collection of records takes too much; lock held. */
-bool thin_is_due(const struct store_collection *collection);
-void thin_all(struct store *store); /* begins to delete what is too much; no lock */
-void thin_free(struct store_collection *collection);
 
 void store_enter(struct store *store);
 void store_leave(struct store *store);

@@ -37,8 +37,8 @@ struct store_backend {
 
 /* Bounds; 0 stands for the value in parentheses. */
 struct store_options {
-	const char *prefix;	 /* keys that are ours ("/registry/") */
-	uint64_t history_ns;	 /* how long the past is kept (5 minutes) */
+	const char *prefix;  /* keys that are ours ("/registry/") */
+	uint64_t history_ns; /* how long the past is kept (5 minutes) */
 	/*
 	 * Of old objects in memory, all collections together (half of what the
 	 * present ones take, but 2 MiB at the least and 64 MiB at the most).

@@ -278,7 +278,7 @@ static void count_release(void *owner)
 static void test_full(void **state)
 {
 	static char block[65536];
-	struct http_piece piece = {block, sizeof(block), count_release, NULL};
+	struct http_piece piece = {.data = block, .size = sizeof(block), .release = count_release};
 	struct http_stream *stream;
 	cox_autobuf out = COX_BUF_INIT;
 	int fd, accepted = 0;
