@@ -144,4 +144,7 @@ for i in $(seq 20); do
 	run_pod "$i"
 done >"$dir/pods"
 echo "a pod, from its request to Running, image present: $(spread <"$dir/pods") (bar p50 300 ms)"
-echo "memory after $load s of load ($(put_under_load), pods come and go): $(memory) (bar 17 / 36 MB)"
+lists=$(put_under_load)
+echo "memory at the end of $load s of load ($lists, pods come and go): $(memory) (bar 17 / 36 MB)"
+sleep "$idle"
+echo "$idle s later: $(memory)"
