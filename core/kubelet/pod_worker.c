@@ -229,8 +229,7 @@ static bool bring_volumes_up_to_date(struct kubelet *kubelet, struct pod *pod,
 	cox_autoerror err = COX_ERROR_INIT;
 	uint64_t now = clock_monotonic();
 
-	if (pod->volumes_ready && (!pod->volumes_again || now < pod->volumes_again) &&
-	    !atomic_exchange(&pod->volumes_due, false))
+	if (pod->volumes_ready && (!pod->volumes_again || now < pod->volumes_again))
 		return true;
 	if (volumes_set_up(kubelet, pod, object, &pod->volumes_again, &err)) {
 		log_warning("volumes of pod %s/%s: %s", pod->namespace, pod->name,
@@ -393,10 +392,14 @@ static void sync_with(struct kubelet *kubelet, struct pod *pod, const struct cox
 
 void pod_sync(struct kubelet *kubelet, struct pod *pod)
 {
+	/* Before the object is read: what changes in between is for the next time. */
+	bool due = atomic_exchange(&pod->volumes_due, false);
 	cox_autoobject *object = pods_object(kubelet, pod);
 	cox_autoerror err = COX_ERROR_INIT;
 	struct view view = {.arena = ARENA_INIT};
 
+	if (due)
+		pod->volumes_again = 1; /* long past */
 	if (view_read(kubelet, pod->uid, &view, &err)) {
 		log_error("pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));
 		queue_add_after(kubelet->queue, pod->uid, retry_after);

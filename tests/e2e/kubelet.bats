@@ -175,7 +175,11 @@ manifest() {
 	has "--runonce: all pods run" "$output"
 	grep -qF one "$dir"/good-logs/default_one-alone_*/c/0.log
 	# One that fails is named, and so is what cannot be read.
-	manifest bad "exit-after=10ms" "exit-code=3"
+	manifest bad
+	# One that runs and then fails has run: this one never does.
+	jq -c '.spec.initContainers = [{name: "before", image: "i", args: ["exit-after=10ms", "exit-code=3"]}]' \
+		"$dir/once/bad" >"$dir/bad"
+	mv "$dir/bad" "$dir/once/bad"
 	once failing --config="$dir/once"
 	same 1 "$status"
 	has "--runonce: pods failed: default/bad-alone" "$output"
