@@ -426,7 +426,11 @@ struct cox_runtime_ops {
 	int (*sandbox_run)(void *self, const struct cox_call *call,
 			   const struct cox_sandbox_config *config, char *id,
 			   struct cox_error *err);
-	/* Ends all its containers (SIGKILL) and its own process. */
+	/*
+	 * Ends all its containers (SIGKILL) and its own process. What is known
+	 * of them, their logs and what they wrote stays; nothing else does: no
+	 * process, mount or cgroup, as after a reboot of the machine.
+	 */
 	int (*sandbox_stop)(void *self, const struct cox_call *call, const char *id,
 			    struct cox_error *err);
 	/* Stops if needed, then removes it with all its containers. */

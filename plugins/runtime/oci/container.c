@@ -486,12 +486,38 @@ static void unmount_all(struct oci *oci, struct oci_unit *unit, const char *file
 		continue;
 }
 
+/* Of one that has ended: whatever would not outlive this machine. */
+static void let_go(struct oci *oci, struct oci_unit *unit)
+{
+	const char *delete[] = {"delete", "--force", unit->id, NULL};
+
+	if (unit->let_go)
+		return;
+	(void)oci_runtime(oci, NULL, delete, NULL, NULL);
+	oci_cgroup_kill(oci, unit->cgroup);
+	unmount_all(oci, unit, unit->sandbox ? "shm" : "rootfs");
+	oci_cgroup_remove(oci, unit->cgroup);
+}
+
+int oci_let_go(struct oci *oci, const struct cox_call *call, struct oci_unit *unit,
+	       struct cox_error *err)
+{
+	if (unit->let_go || unit->removed)
+		return 0;
+	if (oci_stop_unit(oci, call, unit, 0, err) != 0)
+		return -1;
+	let_go(oci, unit);
+	cox_lock_scope(&oci->lock);
+	unit->let_go = 1;
+	/* Whoever does not know that it was done does it again. */
+	return oci_save_unit(oci, unit, err);
+}
+
 int oci_destroy_unit(struct oci *oci, const struct cox_call *call, struct oci_unit *unit,
 		     struct cox_error *err)
 {
 	cox_autofree char *path = oci_unit_path(oci, unit, "");
 	cox_autofree char *record = oci_unit_path(oci, unit, "record.json");
-	const char *delete[] = {"delete", "--force", unit->id, NULL};
 
 	if (unit->removed)
 		return 0;
@@ -499,10 +525,7 @@ int oci_destroy_unit(struct oci *oci, const struct cox_call *call, struct oci_un
 		return -1;
 	/* Without its record it is garbage, whatever happens from here on. */
 	unlink(record);
-	(void)oci_runtime(oci, NULL, delete, NULL, NULL);
-	oci_cgroup_kill(oci, unit->cgroup);
-	unmount_all(oci, unit, unit->sandbox ? "shm" : "rootfs");
-	oci_cgroup_remove(oci, unit->cgroup);
+	let_go(oci, unit);
 	oci_forget_unit(oci, unit);
 	oci_remove_tree(path);
 	if (unit->started_at || unit->state != COX_CONTAINER_CREATED)

@@ -82,7 +82,8 @@ struct oci_unit {
 	int64_t exit_code, started_at, finished_at;
 	int64_t end; /* enum oci_end */
 	char message[256];
-	bool unsaid; /* it has ended, and no event has said so */
+	bool unsaid;	/* it has ended, and no event has said so */
+	int64_t let_go; /* no mount, cgroup or state of crun is left; `op` as well */
 	struct oci_process init, conmon;
 };
 
@@ -285,6 +286,9 @@ int oci_destroy_unit(struct oci *oci, const struct cox_call *call, struct oci_un
 		     struct cox_error *err);
 int oci_stop_unit(struct oci *oci, const struct cox_call *call, struct oci_unit *unit,
 		  uint64_t grace_ns, struct cox_error *err);
+/* Stops it for good: what stays are its record and its files. `op` is held. */
+int oci_let_go(struct oci *oci, const struct cox_call *call, struct oci_unit *unit,
+	       struct cox_error *err);
 int oci_container_list(void *self, const struct cox_call *call,
 		       const struct cox_runtime_filter *filter,
 		       const struct cox_container_sink *sink, struct cox_error *err);

@@ -58,6 +58,7 @@ static const struct field unit_fields[] = {
 	UNIT("startedAt", started_at, INTEGER),
 	UNIT("finishedAt", finished_at, INTEGER),
 	UNIT("end", end, INTEGER),
+	UNIT("letGo", let_go, INTEGER),
 	UNIT("pid", init.pid, INTEGER),
 	UNIT("pidStart", init.start, INTEGER),
 	UNIT("conmonPid", conmon.pid, INTEGER),

@@ -345,12 +345,35 @@ static int each_container(struct oci *oci, const struct cox_call *call, struct o
 
 		pthread_mutex_lock(&units[i]->op);
 		if (remove ? oci_destroy_unit(oci, call, units[i], slot)
-			   : oci_stop_unit(oci, call, units[i], 0, slot))
+			   : oci_let_go(oci, call, units[i], slot))
 			result = -1;
 		pthread_mutex_unlock(&units[i]->op);
 	}
 	oci_put_units(oci, units, count);
 	return result;
+}
+
+/* The pod's group goes with its last sandbox that may run. */
+static void remove_parent(struct oci *oci, struct oci_unit *unit)
+{
+	struct oci_unit **units;
+	size_t count = oci_list_units(oci, true, NULL, &units);
+	bool used = false;
+	cox_autofree char *conmon = oci_format("%s/conmon", unit->cgroup_parent);
+
+	pthread_mutex_lock(&oci->lock);
+	for (size_t i = 0; i < count; i++)
+		if (units[i] != unit && !units[i]->let_go &&
+		    strcmp(units[i]->cgroup_parent, unit->cgroup_parent) == 0)
+			used = true;
+	pthread_mutex_unlock(&oci->lock);
+	oci_put_units(oci, units, count);
+	if (used)
+		return;
+	oci_cgroup_remove(oci, conmon);
+	oci_cgroup_prune(oci, unit->cgroup_parent);
+	if (cox_starts_with(unit->cgroup_parent, "/coxswain/"))
+		oci_cgroup_prune(oci, "/coxswain");
 }
 
 int oci_sandbox_stop(void *self, const struct cox_call *call, const char *id, struct cox_error *err)
@@ -363,31 +386,13 @@ int oci_sandbox_stop(void *self, const struct cox_call *call, const char *id, st
 		return 0;
 	pthread_mutex_lock(&unit->op);
 	result = each_container(oci, call, unit, false, err);
-	if (oci_stop_unit(oci, call, unit, 0, result == 0 ? err : NULL) != 0)
+	if (oci_let_go(oci, call, unit, result == 0 ? err : NULL) != 0)
 		result = -1;
+	if (result == 0)
+		remove_parent(oci, unit);
 	pthread_mutex_unlock(&unit->op);
 	oci_put_unit(oci, unit);
 	return result;
-}
-
-/* The pod's group goes with its last sandbox. */
-static void remove_parent(struct oci *oci, struct oci_unit *unit)
-{
-	struct oci_unit **units;
-	size_t count = oci_list_units(oci, true, NULL, &units);
-	bool used = false;
-	cox_autofree char *conmon = oci_format("%s/conmon", unit->cgroup_parent);
-
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(units[i]->cgroup_parent, unit->cgroup_parent) == 0)
-			used = true;
-	oci_put_units(oci, units, count);
-	if (used)
-		return;
-	oci_cgroup_remove(oci, conmon);
-	oci_cgroup_prune(oci, unit->cgroup_parent);
-	if (cox_starts_with(unit->cgroup_parent, "/coxswain/"))
-		oci_cgroup_prune(oci, "/coxswain");
 }
 
 int oci_sandbox_remove(void *self, const struct cox_call *call, const char *id,
