@@ -80,6 +80,13 @@ struct cox_volume_ops {
 	 * Quick, no I/O. NULL: the pod decides.
 	 */
 	int (*readonly)(void *self);
+	/*
+	 * Takes away what a reboot of the machine would take away: mounts and
+	 * connections. What was written to a disk stays, and set_up may follow
+	 * again. NULL: there is nothing of the kind.
+	 */
+	int (*release)(void *self, const struct cox_call *call, const char *directory,
+		       struct cox_error *err);
 };
 
 COX_STATIC_ASSERT(sizeof(struct cox_volume_ops) % sizeof(void *) == 0, "no tail padding");

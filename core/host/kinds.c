@@ -125,10 +125,8 @@ static const struct host_op scheduler_ops[] = {
 static const char *const scheduler_known[] = {"default", "packed", NULL};
 
 static const struct host_op volume_ops[] = {
-	REQUIRED(volume, recognise),
-	REQUIRED(volume, set_up),
-	REQUIRED(volume, tear_down),
-	OPTIONAL(volume, readonly),
+	REQUIRED(volume, recognise), REQUIRED(volume, set_up),	REQUIRED(volume, tear_down),
+	OPTIONAL(volume, readonly),  OPTIONAL(volume, release),
 };
 static const char *const volume_known[] = {"emptydir",	"hostpath",    "secret", "configmap",
 					   "projected", "downwardapi", NULL};

@@ -185,12 +185,27 @@ static struct host_plugin *plugin_of(struct kubelet *kubelet, const char *direct
 	return NULL;
 }
 
+/* One volume: the end of it, or of what it has mounted. */
+static int end_one(struct kubelet *kubelet, struct host_plugin *plugin, const char *path,
+		   bool for_good, struct cox_error *err)
+{
+	const struct cox_volume_ops *ops = host_ops(plugin);
+	struct cox_call call = kubelet_call(kubelet, 120 * CLOCK_SECOND);
+
+	host_call_scope(plugin);
+	if (!for_good && !ops->release)
+		return 0;
+	if (for_good ? ops->tear_down(host_self(plugin), &call, path, err)
+		     : ops->release(host_self(plugin), &call, path, err))
+		return host_op_failed(plugin, for_good ? "tear_down" : "release", err);
+	return 0;
+}
+
 /* All volumes of one plugin's directory, of that name. */
-static int tear_down_all(struct kubelet *kubelet, const char *directory, const char *name,
-			 struct cox_error *err)
+static int end_all(struct kubelet *kubelet, const char *directory, const char *name, bool for_good,
+		   struct cox_error *err)
 {
 	struct host_plugin *plugin = plugin_of(kubelet, name);
-	const struct cox_volume_ops *ops = plugin ? host_ops(plugin) : NULL;
 	DIR *list = opendir(directory);
 	const struct dirent *entry;
 	int failed = 0;
@@ -198,7 +213,6 @@ static int tear_down_all(struct kubelet *kubelet, const char *directory, const c
 	if (!list)
 		return errno == ENOENT ? 0 : error_errno(err, errno, "open %s", directory);
 	while (!failed && (entry = readdir(list))) {
-		struct cox_call call = kubelet_call(kubelet, 120 * CLOCK_SECOND);
 		cox_autobuf path = COX_BUF_INIT;
 
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
@@ -210,13 +224,10 @@ static int tear_down_all(struct kubelet *kubelet, const char *directory, const c
 			break;
 		}
 		cox_buf_printf(&path, "%s/%s", directory, entry->d_name);
-		host_call_scope(plugin);
-		failed = ops->tear_down(host_self(plugin), &call, path.data, err);
-		if (failed)
-			host_op_failed(plugin, "tear_down", err);
+		failed = end_one(kubelet, plugin, path.data, for_good, err);
 	}
 	closedir(list);
-	if (!failed && rmdir(directory) != 0 && errno != ENOENT)
+	if (!failed && for_good && rmdir(directory) != 0 && errno != ENOENT)
 		failed = error_errno(err, errno, "remove %s", directory);
 	return failed;
 }
@@ -231,27 +242,45 @@ static int remove_files(const char *directory, struct cox_error *err)
 	return 0;
 }
 
-int volumes_tear_down(struct kubelet *kubelet, const char *uid, struct cox_error *err)
+/* Of all plugins, and the mounts of subPaths, which lie upon them. */
+static int end_volumes(struct kubelet *kubelet, const char *uid, struct arena *arena, bool for_good,
+		       struct cox_error *err)
 {
-	cox_autoarena arena = ARENA_INIT;
-	const char *volumes = volumes_pod_directory(kubelet, &arena, uid, "volumes");
+	const char *volumes = volumes_pod_directory(kubelet, arena, uid, "volumes");
 	DIR *list;
 	const struct dirent *entry;
 	int failed = 0;
 
-	if (remove_files(volumes_pod_directory(kubelet, &arena, uid, "volume-subpaths"), err))
+	if (remove_files(volumes_pod_directory(kubelet, arena, uid, "volume-subpaths"), err))
 		return -1;
 	list = opendir(volumes);
 	while (list && !failed && (entry = readdir(list)))
 		if (cox_starts_with(entry->d_name, PLUGIN_PREFIX))
-			failed = tear_down_all(
-				kubelet, arena_printf(&arena, "%s/%s", volumes, entry->d_name),
-				entry->d_name + strlen(PLUGIN_PREFIX), err);
+			failed = end_all(kubelet,
+					 arena_printf(arena, "%s/%s", volumes, entry->d_name),
+					 entry->d_name + strlen(PLUGIN_PREFIX), for_good, err);
 	if (list)
 		closedir(list);
+	return failed;
+}
+
+int volumes_release(struct kubelet *kubelet, const char *uid, struct cox_error *err)
+{
+	cox_autoarena arena = ARENA_INIT;
+
+	return end_volumes(kubelet, uid, &arena, false, err);
+}
+
+int volumes_tear_down(struct kubelet *kubelet, const char *uid, struct cox_error *err)
+{
+	cox_autoarena arena = ARENA_INIT;
+	const char *volumes = volumes_pod_directory(kubelet, &arena, uid, "volumes");
+
 	/* Never walk over what a plugin may still have mounted. */
-	if (failed || (rmdir(volumes) != 0 && errno != ENOENT))
-		return failed ? failed : error_errno(err, errno, "remove %s", volumes);
+	if (end_volumes(kubelet, uid, &arena, true, err))
+		return -1;
+	if (rmdir(volumes) != 0 && errno != ENOENT)
+		return error_errno(err, errno, "remove %s", volumes);
 	return remove_files(volumes_pod_directory(kubelet, &arena, uid, NULL), err);
 }
 

@@ -15,6 +15,11 @@
  */
 int volumes_set_up(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
 		   uint64_t *again, struct cox_error *err) COX_MUST_CHECK;
+/*
+ * Takes away what a reboot would: every mount below the pod's directory. What
+ * lies on the disk stays, and volumes_set_up makes the rest again.
+ */
+int volumes_release(struct kubelet *kubelet, const char *uid, struct cox_error *err) COX_MUST_CHECK;
 /* Takes down whatever lies in the pod's directory, and the directory. */
 int volumes_tear_down(struct kubelet *kubelet, const char *uid,
 		      struct cox_error *err) COX_MUST_CHECK;

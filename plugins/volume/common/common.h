@@ -81,6 +81,9 @@ int volume_always(void *self);
 /* tear_down of every plugin here but hostPath: unmounts, then removes it all. */
 int volume_tear_down(void *self, const struct cox_call *call, const char *directory,
 		     struct cox_error *err) COX_MUST_CHECK;
+/* release of those that mount: unmounts, whatever lies below stays. */
+int volume_release(void *self, const struct cox_call *call, const char *directory,
+		   struct cox_error *err) COX_MUST_CHECK;
 int volume_fail(const struct cox_host *host, struct cox_error *err, const char *what,
 		const char *path) COX_MUST_CHECK;
 

@@ -110,6 +110,19 @@ int volume_always(void *self)
 	return 1;
 }
 
+int volume_release(void *self, const struct cox_call *call, const char *directory,
+		   struct cox_error *err)
+{
+	const struct volume_plain *plain = self;
+
+	(void)call;
+	while (umount2(directory, UMOUNT_NOFOLLOW) == 0)
+		;
+	if (errno == EBUSY && umount2(directory, UMOUNT_NOFOLLOW | MNT_DETACH) != 0)
+		return volume_fail(plain->host, err, "unmount", directory);
+	return 0;
+}
+
 int volume_tear_down(void *self, const struct cox_call *call, const char *directory,
 		     struct cox_error *err)
 {
@@ -117,11 +130,8 @@ int volume_tear_down(void *self, const struct cox_call *call, const char *direct
 	cox_autoclose int fd = -1;
 	struct stat facts;
 
-	(void)call;
-	while (umount2(directory, UMOUNT_NOFOLLOW) == 0)
-		;
-	if (errno == EBUSY && umount2(directory, UMOUNT_NOFOLLOW | MNT_DETACH) != 0)
-		return volume_fail(plain->host, err, "unmount", directory);
+	if (volume_release(self, call, directory, err))
+		return -1;
 	fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return 0;

@@ -31,6 +31,7 @@ static const struct cox_volume_ops configmap_ops = {
 	.set_up = configmap_set_up,
 	.tear_down = volume_tear_down,
 	.readonly = volume_always,
+	.release = volume_release,
 };
 
 COX_VOLUME_PLUGIN(configmap_ops, .name = "configmap", .version = COX_RELEASE,

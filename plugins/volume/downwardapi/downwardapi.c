@@ -31,6 +31,7 @@ static const struct cox_volume_ops downwardapi_ops = {
 	.set_up = downwardapi_set_up,
 	.tear_down = volume_tear_down,
 	.readonly = volume_always,
+	.release = volume_release,
 };
 
 COX_VOLUME_PLUGIN(downwardapi_ops, .name = "downwardapi", .version = COX_RELEASE,

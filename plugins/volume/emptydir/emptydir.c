@@ -60,6 +60,7 @@ static const struct cox_volume_ops emptydir_ops = {
 	.recognise = emptydir_recognise,
 	.set_up = emptydir_set_up,
 	.tear_down = volume_tear_down,
+	.release = volume_release,
 };
 
 COX_VOLUME_PLUGIN(emptydir_ops, .name = "emptydir", .version = COX_RELEASE,

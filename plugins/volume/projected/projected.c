@@ -246,6 +246,7 @@ static const struct cox_volume_ops projected_ops = {
 	.set_up = projected_set_up,
 	.tear_down = projected_tear_down,
 	.readonly = volume_always,
+	.release = volume_release,
 };
 
 COX_VOLUME_PLUGIN(projected_ops, .name = "projected", .version = COX_RELEASE,

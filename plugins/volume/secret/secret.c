@@ -30,6 +30,7 @@ static const struct cox_volume_ops secret_ops = {
 	.set_up = secret_set_up,
 	.tear_down = volume_tear_down,
 	.readonly = volume_always,
+	.release = volume_release,
 };
 
 COX_VOLUME_PLUGIN(secret_ops, .name = "secret", .version = COX_RELEASE,
