@@ -6,10 +6,14 @@
 #include "base/log.h"
 #include "kubelet/events.h"
 #include "kubelet/fields.h"
+#include "kubelet/volumes.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static int start_failed(const struct container_start *start, const char *reason, const char *prefix,
 			const struct cox_error *err)
@@ -68,6 +72,41 @@ int container_start(const struct container_start *start)
 }
 
 /* ---- stopping ---- */
+
+/* An empty file beside the termination message, of that container alone. */
+static const char *interrupted_path(struct kubelet *kubelet, struct arena *arena, const char *uid,
+				    const struct view_container *container)
+{
+	return volumes_pod_directory(kubelet, arena, uid,
+				     arena_printf(arena, "containers/%s/%s.interrupted",
+						  container->name, container->id));
+}
+
+void container_interrupt(struct kubelet *kubelet, const struct pod *pod,
+			 const struct view_container *container)
+{
+	cox_autoarena arena = ARENA_INIT;
+	const char *path = interrupted_path(kubelet, &arena, pod->uid, container);
+	const char *parent = arena_strndup(&arena, path, (size_t)(strrchr(path, '/') - path));
+	cox_autoerror err = COX_ERROR_INIT;
+	cox_autoclose int fd = -1;
+
+	if (volumes_make_directory(parent, 0750, &err)) {
+		log_warning("container %s: %s", container->id, error_text(&err));
+		return;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		log_warning("create %s: %s", path, strerror(errno));
+}
+
+bool container_was_interrupted(struct kubelet *kubelet, const char *uid,
+			       const struct view_container *container)
+{
+	cox_autoarena arena = ARENA_INIT;
+
+	return access(interrupted_path(kubelet, &arena, uid, container), F_OK) == 0;
+}
 
 struct stop {
 	struct kubelet *kubelet;

@@ -27,6 +27,15 @@ int container_start(const struct container_start *start) COX_MUST_CHECK;
 void container_stop(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
 		    const struct view_container *container, int64_t grace, const char *why);
 
+/*
+ * Writes down that a container is stopped with its node and not for a reason of
+ * its own, so that the next kubelet does not take its end for what it wanted.
+ */
+void container_interrupt(struct kubelet *kubelet, const struct pod *pod,
+			 const struct view_container *container);
+bool container_was_interrupted(struct kubelet *kubelet, const char *uid,
+			       const struct view_container *container);
+
 /* Changes with everything that needs a new container. The arena's. */
 const char *container_hash(struct arena *arena, const struct value *container);
 

@@ -372,7 +372,7 @@ int kubelet_start(struct kubelet *kubelet, struct cox_error *err)
 	return failure ? error_errno(err, failure, "start the kubelet's threads") : 0;
 }
 
-/* --stop-pods-on-exit: ends all pods and waits for it, so long. */
+/* --stop-pods-on-exit: stops all pods and waits for it, so long. */
 static void empty_node(struct kubelet *kubelet)
 {
 	uint64_t until = clock_monotonic() + EMPTY_SECONDS * CLOCK_SECOND;
@@ -401,7 +401,7 @@ static void empty_node(struct kubelet *kubelet)
 					       &when);
 	}
 	if (left)
-		log_warning("some pods did not end in time");
+		log_warning("some pods did not stop in time");
 	/* Their last status is to be told too. */
 	until = clock_monotonic() + 5 * CLOCK_SECOND;
 	while (queue_length(kubelet->reports) && clock_monotonic() < until)

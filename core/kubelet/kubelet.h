@@ -99,7 +99,7 @@ struct kubelet {
 	struct cox_map pods;	       /* uid → struct pod */
 	bool synced;		       /* the lister was complete once */
 	bool stopping;		       /* threads are to end */
-	bool emptying;		       /* all pods are to end: --stop-pods-on-exit */
+	bool emptying;		       /* all pods are to stop: --stop-pods-on-exit */
 	double pull_tokens;	       /* --registry-qps */
 	uint64_t pulls_at;	       /* when they were counted */
 	bool events_lost;	       /* list at once */

@@ -52,7 +52,7 @@ struct pod {
 	char *rejected_message;
 	bool terminated; /* no container runs and none will */
 	bool cleaned;	 /* sandbox and volumes are gone too */
-	bool emptied;	 /* of a node that empties itself: the runtime has forgotten it */
+	bool emptied;	 /* of a node that empties itself: nothing of it runs or is mounted */
 	bool volumes_ready;
 	uint64_t volumes_again;	 /* monotonic: set them up anew; 0: never */
 	atomic_bool volumes_due; /* whatever the time is */
@@ -71,7 +71,7 @@ struct pod {
 	struct cox_object *object;	   /* held; the newest; NULL: not in the API */
 	bool is_static;			   /* of a file or URL */
 	bool gone;			   /* the API had it and has it no more */
-	bool evicting;			   /* to be ended by --stop-pods-on-exit */
+	bool evicting;			   /* to be stopped by --stop-pods-on-exit */
 	char *status;			   /* to report; JSON of pod.status */
 	char *reported;			   /* what was reported last */
 	bool finished;			   /* nothing runs: report, then delete */
@@ -127,6 +127,11 @@ struct view_container {
 	int32_t exit_code;
 	int64_t created_at, started_at, finished_at;
 	int64_t grace; /* seconds, as its annotation says; -1: nothing */
+	/*
+	 * It ended because a kubelet stopped it with the whole node
+	 * (--stop-pods-on-exit), whatever its exit code says.
+	 */
+	bool interrupted;
 };
 
 /* Both lists have the newest first. */

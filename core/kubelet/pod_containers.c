@@ -22,6 +22,11 @@ bool pod_is_sidecar(const struct value *container)
 	return !strcmp(value_get_text(container, "restartPolicy"), "Always");
 }
 
+static bool failed(const struct view_container *ended)
+{
+	return ended->exit_code != 0 || ended->interrupted;
+}
+
 static bool has_code(const struct value *codes, int32_t exit_code)
 {
 	const struct value *values = value_get(codes, "values"), *value;
@@ -50,22 +55,22 @@ static bool has_rule_for(const struct value *container, int32_t exit_code)
 }
 
 bool pod_restarts(const struct value *spec, const struct value *container, bool init,
-		  int32_t exit_code)
+		  const struct view_container *ended)
 {
 	const char *policy = value_get_text(container, "restartPolicy");
 
 	if (init && pod_is_sidecar(container))
 		return true;
 	/* An init container that succeeded has done what it is for. */
-	if (init && exit_code == 0)
+	if (init && !failed(ended))
 		return false;
-	if (has_rule_for(container, exit_code))
+	if (has_rule_for(container, ended->exit_code))
 		return true;
 	if (!*policy)
 		policy = value_get_text(spec, "restartPolicy");
 	if (!strcmp(policy, "Never"))
 		return false;
-	return exit_code != 0 || strcmp(policy, "OnFailure") != 0;
+	return failed(ended) || strcmp(policy, "OnFailure") != 0;
 }
 
 bool pod_is_done(const struct value *spec, const struct view *view)
@@ -78,8 +83,8 @@ bool pod_is_done(const struct value *spec, const struct view *view)
 		const struct view_container *last =
 			view_container(view, value_get_text(container, "name"), 0);
 
-		if (last && last->state == COX_CONTAINER_EXITED && last->exit_code != 0 &&
-		    !pod_restarts(spec, container, true, last->exit_code))
+		if (last && last->state == COX_CONTAINER_EXITED && failed(last) &&
+		    !pod_restarts(spec, container, true, last))
 			return true;
 	}
 	for (i = 0; (container = value_at(value_get(spec, "containers"), i)); i++) {
@@ -87,7 +92,7 @@ bool pod_is_done(const struct value *spec, const struct view *view)
 			view_container(view, value_get_text(container, "name"), 0);
 
 		if (!last || last->state != COX_CONTAINER_EXITED ||
-		    pod_restarts(spec, container, false, last->exit_code))
+		    pod_restarts(spec, container, false, last))
 			return false;
 	}
 	return i > 0;
@@ -119,6 +124,29 @@ static uint64_t crash_wait(struct pod_pass *pass, struct container_record *recor
 	return left;
 }
 
+/*
+ * What the runtime has forgotten, all of a container that once was, the status
+ * still counts: restarts never become fewer.
+ */
+static uint32_t first_attempt(const struct pod_pass *pass, const struct container_record *record)
+{
+	const struct value *list =
+		object_path(object_root(pass->object), record->init ? "status.initContainerStatuses"
+								    : "status.containerStatuses");
+	const struct value *one;
+
+	for (size_t i = 0; (one = value_at(list, i)); i++) {
+		int64_t count = value_get_int(one, "restartCount", 0);
+
+		if (!strcmp(value_get_text(one, "name"), record->name))
+			return *value_get_text(one, "containerID") && count >= 0 &&
+					       count < INT32_MAX
+				       ? (uint32_t)count + 1
+				       : 0;
+	}
+	return 0;
+}
+
 static void try_start(struct pod_pass *pass, const struct value *container,
 		      struct container_record *record, const struct view_container *last)
 {
@@ -130,7 +158,8 @@ static void try_start(struct pod_pass *pass, const struct value *container,
 					.container = container,
 					.record = record,
 					.sandbox = pass->sandbox,
-					.attempt = last ? last->attempt + 1 : 0};
+					.attempt = last ? last->attempt + 1
+							: first_attempt(pass, record)};
 	int image;
 
 	if (last && crash_wait(pass, record, last))
@@ -224,9 +253,9 @@ static bool step_init(struct pod_pass *pass, const struct value *container,
 {
 	if (in_sandbox(pass, last) && last->state != COX_CONTAINER_EXITED)
 		return false;
-	if (in_sandbox(pass, last) && last->exit_code == 0)
+	if (in_sandbox(pass, last) && !failed(last))
 		return true;
-	if (!in_sandbox(pass, last) || pod_restarts(pass->spec, container, true, last->exit_code))
+	if (!in_sandbox(pass, last) || pod_restarts(pass->spec, container, true, last))
 		try_start(pass, container, record, last);
 	return false;
 }
@@ -269,7 +298,7 @@ static void step_main(struct pod_pass *pass, const struct value *container)
 			log_warning("remove container %s, which was never started", last->id);
 		pass->changed = true;
 		pods_wake(pass->kubelet, pass->pod->uid);
-	} else if (!last || pod_restarts(pass->spec, container, false, last->exit_code)) {
+	} else if (!last || pod_restarts(pass->spec, container, false, last)) {
 		try_start(pass, container, record, last);
 	}
 }
@@ -282,6 +311,23 @@ void pod_start_containers(struct pod_pass *pass)
 		return;
 	for (size_t i = 0; (container = value_at(list, i)); i++)
 		step_main(pass, container);
+}
+
+/* Earlier sandboxes stay as long as there is a container of theirs to ask for. */
+static void collect_sandboxes(struct pod_pass *pass)
+{
+	const struct view *view = pass->view;
+
+	for (size_t i = 1; i < view->sandboxes.count; i++) {
+		const char *id = view->sandboxes.items[i].id;
+		bool used = view->sandboxes.items[i].state == COX_SANDBOX_READY;
+
+		for (size_t j = 0; !used && j < view->containers.count; j++)
+			used = !strcmp(view->containers.items[j].sandbox_id, id);
+		if (!used &&
+		    runtime_call(pass->kubelet, 60 * CLOCK_SECOND, sandbox_remove, id, NULL))
+			log_warning("remove ended sandbox %s", id);
+	}
 }
 
 void pod_collect_garbage(struct pod_pass *pass)
@@ -305,4 +351,5 @@ void pod_collect_garbage(struct pod_pass *pass)
 		else
 			logs_remove(container->log_path);
 	}
+	collect_sandboxes(pass);
 }

@@ -231,18 +231,27 @@ static struct value *container_status(struct status_pass *pass, const struct val
 	return out;
 }
 
+/* Stopped with its node: however it ended, that is not what it was to do. */
+static bool was_interrupted(const struct status_pass *pass, const struct value *container)
+{
+	const struct view_container *now =
+		view_container(pass->view, value_get_text(container, "name"), 0);
+
+	return now && now->interrupted;
+}
+
 static void add_name(struct cox_buf *names, const char *name)
 {
 	cox_buf_printf(names, "%s%s", names->size ? " " : "", name);
 }
 
 /* Whether nobody starts again what ended so. */
-static bool is_final(const struct status_pass *pass, const struct value *container, bool init,
-		     const struct value *over)
+static bool is_final(const struct status_pass *pass, const struct value *container, bool init)
 {
-	int32_t exit_code = (int32_t)value_get_int(over, "exitCode", 1);
+	const struct view_container *ended =
+		view_container(pass->view, value_get_text(container, "name"), 0);
 
-	return pass->pod->terminated || !pod_restarts(pass->spec, container, init, exit_code);
+	return pass->pod->terminated || !ended || !pod_restarts(pass->spec, container, init, ended);
 }
 
 static void add_init_statuses(struct status_pass *pass)
@@ -257,8 +266,9 @@ static void add_init_statuses(struct status_pass *pass)
 		const struct value *over = value_path(one, "state.terminated");
 
 		value_push(pass->arena, out, one);
-		if (over && !sidecar && value_get_int(over, "exitCode", 0) != 0 &&
-		    is_final(pass, container, true, over))
+		if (over && !sidecar &&
+		    (value_get_int(over, "exitCode", 0) != 0 || was_interrupted(pass, container)) &&
+		    is_final(pass, container, true))
 			pass->init_failed++;
 		if (sidecar ? started : ready)
 			continue;
@@ -302,10 +312,11 @@ static void add_statuses(struct status_pass *pass)
 			pass->stopped++;
 		else
 			pass->waiting++;
-		if (over && value_get_int(over, "exitCode", 1) == 0)
+		if (over && value_get_int(over, "exitCode", 1) == 0 &&
+		    !was_interrupted(pass, container))
 			pass->succeeded++;
 		if (!value_get(state, "running") && (over || last) &&
-		    !is_final(pass, container, false, over ? over : last))
+		    !is_final(pass, container, false))
 			pass->restarting++;
 	}
 	value_set(pass->arena, pass->status, "containerStatuses", out);

@@ -8,6 +8,10 @@
  * A pod is run until it is deleted, refused, over, or past its deadline; then
  * it is ended: containers stop within their grace, the sandbox and the volumes
  * go, the last status is told, and the object is deleted.
+ *
+ * On a node that empties itself (--stop-pods-on-exit) a pod that would survive
+ * a reboot is only put to rest: nothing of it runs or is mounted, and the next
+ * kubelet starts its containers again.
  */
 #include "kubelet/pod_worker.h"
 
@@ -40,6 +44,12 @@ static bool is_over(const struct cox_object *object)
 	return !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed");
 }
 
+static bool is_emptying(struct kubelet *kubelet)
+{
+	cox_lock_scope(&kubelet->lock);
+	return kubelet->emptying;
+}
+
 /* Seconds that the containers of an ending pod have. */
 static int64_t grace_of(struct pod *pod, const struct cox_object *object,
 			const struct view_container *container)
@@ -67,6 +77,8 @@ static void stop_one(struct kubelet *kubelet, struct pod *pod, const struct cox_
 {
 	cox_autobuf why = COX_BUF_INIT;
 
+	if (object && !is_deleted(object) && is_emptying(kubelet))
+		container_interrupt(kubelet, pod, container);
 	cox_buf_printf(&why, "Stopping container %s", container->name);
 	container_stop(kubelet, pod, object, container, grace, why.data);
 }
@@ -135,33 +147,28 @@ static int remove_sandboxes(struct kubelet *kubelet, const struct view *view, st
 	return 0;
 }
 
-static bool is_emptying(struct kubelet *kubelet)
+/* The network too; sandboxes that ended by themselves may have left something. */
+static int stop_sandboxes(struct kubelet *kubelet, struct pod *pod, const struct view *view,
+			  struct cox_error *err)
 {
-	cox_lock_scope(&kubelet->lock);
-	return kubelet->emptying;
+	for (size_t i = 0; i < view->sandboxes.count; i++)
+		if (sandbox_stop(kubelet, pod, &view->sandboxes.items[i], err))
+			return -1;
+	return 0;
 }
 
 static int clean(struct kubelet *kubelet, struct pod *pod, const struct view *view,
 		 struct cox_error *err)
 {
-	for (size_t i = 0; i < view->sandboxes.count; i++)
-		if (view->sandboxes.items[i].state == COX_SANDBOX_READY &&
-		    sandbox_stop(kubelet, pod, &view->sandboxes.items[i], err))
-			return -1;
+	if (stop_sandboxes(kubelet, pod, view, err))
+		return -1;
 	return volumes_tear_down(kubelet, pod->uid, err);
 }
 
-/* A node that empties itself leaves no mount behind, of pods that ended before either. */
-static int leave_nothing(struct kubelet *kubelet, struct pod *pod, const struct view *view,
-			 struct cox_error *err)
+static void note_emptied(struct kubelet *kubelet, struct pod *pod)
 {
-	if (pod->emptied || !is_emptying(kubelet))
-		return 0;
-	if (remove_sandboxes(kubelet, view, err))
-		return -1;
 	cox_lock_scope(&kubelet->lock);
-	pod->emptied = true;
-	return 0;
+	pod->emptied = kubelet->emptying;
 }
 
 /* Nothing of it is wanted: the runtime forgets it, then so do we. */
@@ -181,6 +188,28 @@ static int forget(struct kubelet *kubelet, struct pod *pod, const struct view *v
 	return 0;
 }
 
+/*
+ * Of a pod that does not restart containers: why it failed, however they ended.
+ * What a sidecar was stopped for is not its pod's end.
+ */
+static void note_interruption(struct pod *pod, const struct cox_object *object,
+			      const struct view *view)
+{
+	bool interrupted = false;
+
+	for (size_t i = 0; i < view->containers.count; i++) {
+		const struct view_container *one = &view->containers.items[i];
+
+		interrupted |= one->interrupted && one == view_container(view, one->name, 0) &&
+			       !sidecar_place(object, one->name);
+	}
+	if (!interrupted || pod->rejected_reason)
+		return;
+	pod->rejected_reason = "Terminated";
+	pod->rejected_message = cox_strdup("The kubelet was stopped together with its pods, and "
+					   "this one does not restart containers");
+}
+
 static void end_pod(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
 		    const struct view *view)
 {
@@ -192,9 +221,10 @@ static void end_pod(struct kubelet *kubelet, struct pod *pod, const struct cox_o
 			report_status(kubelet, pod, pod_status_make(kubelet, pod, object, view));
 		return;
 	}
+	if (object && !pod->terminated && !is_deleted(object) && !is_over(object))
+		note_interruption(pod, object, view);
 	pod->terminated = true;
-	/* Once an emptied node has removed them, nobody knows how containers ended. */
-	if (object && !is_over(object) && !pod->emptied)
+	if (object && !is_over(object))
 		report_status(kubelet, pod, pod_status_make(kubelet, pod, object, view));
 	if (!pod->cleaned && clean(kubelet, pod, view, &err)) {
 		log_error("end pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));
@@ -202,17 +232,56 @@ static void end_pod(struct kubelet *kubelet, struct pod *pod, const struct cox_o
 		return;
 	}
 	pod->cleaned = true;
-	if (leave_nothing(kubelet, pod, view, &err)) {
-		log_error("end pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));
-		queue_add_after(kubelet->queue, pod->uid, retry_after);
-		return;
-	}
+	note_emptied(kubelet, pod);
 	if (is_deleted(object))
 		report_finished(kubelet, pod);
 	if (!object && forget(kubelet, pod, view, &err)) {
 		log_error("remove pod %s/%s: %s", pod->namespace, pod->name, error_text(&err));
 		queue_add_after(kubelet->queue, pod->uid, retry_after);
 	}
+}
+
+/* ---- resting ---- */
+
+/*
+ * Whether a pod outlives the emptying of its node, as it would a reboot. That
+ * of one that restarts nothing shows when its containers have been stopped.
+ */
+static bool survives(const struct pod *pod, const struct cox_object *object,
+		     const struct view *view)
+{
+	return !pod->rejected_reason && !pod->terminated &&
+	       !pod_is_done(object_path(object_root(object), "spec"), view);
+}
+
+/* The runtime keeps what it knows of the containers: how they ended, and their logs. */
+static void rest_pod(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+		     struct view *view)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+
+	prober_forget(kubelet->prober, pod->uid);
+	if (!stop_containers(kubelet, pod, object, view)) {
+		report_status(kubelet, pod, pod_status_make(kubelet, pod, object, view));
+		return;
+	}
+	if (!pod->emptied) {
+		struct view now = {.arena = ARENA_INIT};
+
+		if (stop_sandboxes(kubelet, pod, view, &err) ||
+		    volumes_release(kubelet, pod->uid, &err) ||
+		    view_read(kubelet, pod->uid, &now, &err)) {
+			view_free(&now);
+			log_error("stop pod %s/%s: %s", pod->namespace, pod->name,
+				  error_text(&err));
+			queue_add_after(kubelet->queue, pod->uid, retry_after);
+			return;
+		}
+		view_free(view);
+		*view = now;
+	}
+	report_status(kubelet, pod, pod_status_make(kubelet, pod, object, view));
+	note_emptied(kubelet, pod);
 }
 
 /* ---- running ---- */
@@ -371,6 +440,11 @@ static void sync_with(struct kubelet *kubelet, struct pod *pod, const struct cox
 	}
 	if (object && !view->sandboxes.count && pods_must_wait(kubelet, pod)) {
 		queue_add_after(kubelet->queue, pod->uid, retry_after);
+		return;
+	}
+	if (object && !is_deleted(object) && !is_over(object) && evicting &&
+	    survives(pod, object, view)) {
+		rest_pod(kubelet, pod, object, view);
 		return;
 	}
 	if (!object || is_deleted(object) || evicting || is_over(object)) {

@@ -29,11 +29,11 @@ bool pod_is_done(const struct value *spec, const struct view *view);
 void pod_collect_garbage(struct pod_pass *pass);
 bool pod_is_sidecar(const struct value *container);
 /*
- * Whether one that ended so is to run again: by the rules of the container, its
- * policy, or the pod's. `init`: it is an init container.
+ * Whether this one, which has ended, is to run again: by the rules of the
+ * container, its policy, or the pod's. `init`: it is an init container.
  */
 bool pod_restarts(const struct value *spec, const struct value *container, bool init,
-		  int32_t exit_code);
+		  const struct view_container *ended);
 
 /* ---- admit.c ---- */
 

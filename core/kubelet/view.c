@@ -3,6 +3,7 @@
 #include "kubelet/pod.h"
 
 #include "base/clock.h"
+#include "kubelet/container.h"
 #include "kubelet/names.h"
 
 #include <coxswain/kit/text.h>
@@ -26,6 +27,8 @@ struct sandbox_taker {
 struct container_taker {
 	struct cox_container_sink sink;
 	struct view *view;
+	struct kubelet *kubelet;
+	const char *uid;
 };
 
 static int take_sandbox(const struct cox_sandbox_sink *sink,
@@ -48,7 +51,8 @@ static int take_sandbox(const struct cox_sandbox_sink *sink,
 static int take_container(const struct cox_container_sink *sink,
 			  const struct cox_container_status *status)
 {
-	struct view *view = ((const struct container_taker *)(const void *)sink)->view;
+	const struct container_taker *taker = (const struct container_taker *)(const void *)sink;
+	struct view *view = taker->view;
 	struct arena *arena = &view->arena;
 	struct view_container container = {
 		.id = arena_strdup(arena, status->id),
@@ -73,6 +77,8 @@ static int take_container(const struct cox_container_sink *sink,
 	if (cox_parse_int(pair(&status->annotations, ANNOTATION_GRACE), 0, INT32_MAX,
 			  &container.grace))
 		container.grace = -1;
+	container.interrupted = container.state == COX_CONTAINER_EXITED &&
+				container_was_interrupted(taker->kubelet, taker->uid, &container);
 	cox_vec_push(&view->containers, container);
 	return 0;
 }
@@ -104,8 +110,8 @@ int view_read(struct kubelet *kubelet, const char *uid, struct view *view, struc
 						  .sandbox_id = "",
 						  .labels = {&label, 1}};
 	const struct sandbox_taker sandboxes = {{sizeof(sandboxes.sink), 0, take_sandbox}, view};
-	const struct container_taker containers = {{sizeof(containers.sink), 0, take_container},
-						   view};
+	const struct container_taker containers = {
+		{sizeof(containers.sink), 0, take_container}, view, kubelet, uid};
 
 	if (runtime_call(kubelet, 60 * CLOCK_SECOND, sandbox_list, &filter, &sandboxes.sink, err) ||
 	    runtime_call(kubelet, 60 * CLOCK_SECOND, container_list, &filter, &containers.sink,

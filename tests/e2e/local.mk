@@ -11,7 +11,7 @@ EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/c
 
 # Whole clusters with real containers: `make check CLUSTER_TESTS=` leaves them out.
 CLUSTER_TESTS = %D%/node.bats %D%/cluster_pods.bats %D%/cluster_volumes.bats \
-	%D%/cluster_services.bats
+	%D%/cluster_services.bats %D%/cluster_again.bats
 # The five daemons by their names, with the files of /etc/kubernetes.
 CLUSTER_TESTS += %D%/daemons.bats %D%/daemons_nodes.bats %D%/daemons_kill.bats \
 	%D%/daemons_up.bats %D%/daemons_plugins.bats %D%/daemons_service.bats \

@@ -299,25 +299,151 @@ static void test_recovery(void **state)
 	start_kubelet();
 	eventually(has_synced_pods(1));
 	assert_true(pod_has("kept", "status.containerStatuses[0].containerID", id));
+	end();
+}
+
+/* A pod of one container "c". */
+static void put_simple(const char *name, const char *policy, const char *args)
+{
+	char spec[512];
+
+	snprintf(spec, sizeof(spec),
+		 "\"restartPolicy\":\"%s\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		 "\"args\":[%s]}]",
+		 policy, args);
+	put_pod(name, "", spec);
+}
+
+static void begin_emptying(void)
+{
+	begin(NULL);
 	stop_kubelet();
 	at.config.stop_pods_on_exit = true;
 	start_kubelet();
-	eventually(has_synced_pods(1));
-	put_pod("over", "",
+}
+
+/*
+ * --stop-pods-on-exit is for pods what a reboot of the machine is: those that
+ * restart their containers are the same pods afterwards, and go on.
+ */
+static void test_rest(void **state)
+{
+	static const char *const policies[] = {"Always", "OnFailure"};
+	static const char *const ends[] = {"\"\"", "\"polite\""};
+	static const char first[] = "status.containerStatuses[0].";
+	char name[64], path[128];
+
+	(void)state;
+	begin_emptying();
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "p%zu", i);
+		put_simple(name, policies[i / 2], ends[i % 2]);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "p%zu", i);
+		eventually(condition_is(name, "Ready", "True"));
+	}
+	for (int64_t round = 1; round <= 2; round++) {
+		stop_kubelet();
+		for (size_t i = 0; i < 4; i++) {
+			int64_t code = i % 2 ? 0 : 143;
+
+			snprintf(name, sizeof(name), "p%zu", i);
+			assert_true(pod_has(name, "status.phase", "Running"));
+			assert_true(condition_is(name, "Ready", "False"));
+			snprintf(path, sizeof(path), "%sstate.terminated.exitCode", first);
+			assert_true(pod_number(name, path, code) &&
+				    !pod_number(name, path, code + 1));
+		}
+		start_kubelet();
+		for (size_t i = 0; i < 4; i++) {
+			snprintf(name, sizeof(name), "p%zu", i);
+			eventually(condition_is(name, "Ready", "True"));
+			snprintf(path, sizeof(path), "%srestartCount", first);
+			assert_true(pod_number(name, path, round));
+			assert_false(pod_number(name, path, round + 1));
+			snprintf(path, sizeof(path), "%slastState.terminated.exitCode", first);
+			assert_true(pod_number(name, path, i % 2 ? 0 : 143));
+			assert_true(sandbox_count(name) == (size_t)round + 1);
+		}
+	}
+	end();
+}
+
+/* Those that restart nothing have failed, and those that were over stay what they were. */
+static void test_rest_never(void **state)
+{
+	(void)state;
+	begin_emptying();
+	put_simple("once", "Never", "\"\"");
+	put_simple("polite", "Never", "\"polite\"");
+	put_pod("own", "",
 		"\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
-		"\"args\":[\"exit-after=1ms\"]}]");
+		"\"restartPolicy\":\"Always\"}]");
+	put_simple("over", "Never", "\"exit-after=1ms\"");
+	put_simple("done", "OnFailure", "\"exit-after=1ms\"");
+	eventually(condition_is("once", "Ready", "True"));
+	eventually(condition_is("polite", "Ready", "True"));
+	eventually(condition_is("own", "Ready", "True"));
 	eventually(pod_has("over", "status.phase", "Succeeded"));
-	assert_true(sandbox_count("over") > 0);
+	eventually(pod_has("done", "status.phase", "Succeeded"));
 	stop_kubelet();
-	assert_true(pod_has("kept", "status.phase", "Failed"));
-	assert_true(
-		pod_number("kept", "status.containerStatuses[0].state.terminated.exitCode", 143));
-	/* Pods that ended long before leave nothing either, and end as they did. */
-	assert_true(pod_has("over", "status.phase", "Succeeded"));
+	for (int round = 0; round < 2; round++) {
+		assert_true(pod_has("once", "status.phase", "Failed"));
+		assert_true(pod_has("once", "status.reason", "Terminated"));
+		assert_true(pod_number(
+			"once", "status.containerStatuses[0].state.terminated.exitCode", 143));
+		assert_true(pod_has("own", "status.phase", "Running"));
+		assert_true(pod_number("own", "status.containerStatuses[0].restartCount", round));
+		assert_true(pod_has("polite", "status.phase", "Failed"));
+		assert_true(pod_has("polite", "status.reason", "Terminated"));
+		assert_true(pod_has("over", "status.phase", "Succeeded"));
+		assert_true(pod_has("done", "status.phase", "Succeeded"));
+		start_kubelet();
+		eventually(has_synced_pods(5));
+		eventually(condition_is("own", "Ready", "True"));
+		stop_kubelet();
+	}
 	start_kubelet();
-	eventually(has_synced_pods(2));
-	assert_int_equal(sandbox_count("kept"), 0);
-	assert_int_equal(sandbox_count("over"), 0);
+	/* What the runtime knows of them, and their logs, stay until they are deleted. */
+	eventually(has_synced_pods(5));
+	assert_int_equal(sandbox_count("once"), 1);
+	assert_int_equal(sandbox_count("over"), 1);
+	fake_remove(at.server, "pods", "n", "over");
+	eventually(has_synced_pods(4));
+	end();
+}
+
+/* A runtime that has forgotten everything is no reason to count anew. */
+static void test_count_stays(void **state)
+{
+	const struct cox_runtime_ops *runtime;
+	const struct cox_call call = {.struct_size = sizeof(call)};
+	struct view view = {.arena = ARENA_INIT};
+	cox_autoobject *pod = NULL;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	(void)state;
+	begin_emptying();
+	put_simple("old", "Always", "\"\"");
+	eventually(condition_is("old", "Ready", "True"));
+	pod = fake_get(at.server, "pods", "n", "old");
+	if (view_read(at.kubelet, object_uid(pod), &view, &err))
+		fail_msg("%s", error_text(&err));
+	assert_int_equal(view.sandboxes.count, 1);
+	stop_kubelet();
+	runtime = host_ops(at.runtime);
+	{
+		host_call_scope(at.runtime);
+		assert_int_equal(runtime->sandbox_remove(host_self(at.runtime), &call,
+							 view.sandboxes.items[0].id, NULL),
+				 0);
+	}
+	view_free(&view);
+	start_kubelet();
+	eventually(condition_is("old", "Ready", "True"));
+	assert_true(pod_number("old", "status.containerStatuses[0].restartCount", 1));
+	assert_int_equal(sandbox_count("old"), 1);
 	end();
 }
 
@@ -385,6 +511,64 @@ static const char *volume_text(const char *pod, const char *path, char text[256]
 	size = file ? fread(text, 1, 255, file) : 0;
 	text[size] = '\0';
 	return text;
+}
+
+static size_t mounts_below(const char *directory)
+{
+	cox_autofclose FILE *file = fopen("/proc/self/mounts", "re");
+	char line[4096];
+	size_t count = 0;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		count += strstr(line, directory) != NULL;
+	return count;
+}
+
+/* Of the volumes of a pod at rest what lies on the disk stays, and no mount. */
+static void test_rest_volumes(void **state)
+{
+	static const char spec[] =
+		"\"restartPolicy\":\"Always\",\"volumes\":[{\"name\":\"disk\",\"emptyDir\":{}},"
+		"{\"name\":\"memory\",\"emptyDir\":{\"medium\":\"Memory\"}},"
+		"{\"name\":\"s\",\"secret\":{\"secretName\":\"password\"}}],"
+		"\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"volumeMounts\":["
+		"{\"name\":\"disk\",\"mountPath\":\"/part\",\"subPath\":\"a/b\"}]}]";
+	static const char kept[] = "volumes/kubernetes.io~empty-dir/disk/a/b/kept";
+	cox_autoobject *pod = NULL;
+	cox_autobuf path = COX_BUF_INIT;
+	char text[256];
+	FILE *file;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	begin_emptying();
+	fake_put(at.server, "secrets",
+		 "{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
+		 "\"password\",\"namespace\":\"n\"},\"data\":{\"word\":\"b3Blbg==\"}}");
+	put_pod("vol", "", spec);
+	eventually(condition_is("vol", "Ready", "True"));
+	assert_int_equal(mounts_below(at.directory), 3);
+	pod = fake_get(at.server, "pods", "n", "vol");
+	cox_buf_printf(&path, "%s/pods/%s/%s", at.directory, object_uid(pod), kept);
+	file = fopen(path.data, "we");
+	assert_non_null(file);
+	fputs("still here", file);
+	fclose(file);
+	stop_kubelet();
+	assert_int_equal(mounts_below(at.directory), 0);
+	assert_string_equal(volume_text("vol", kept, text), "still here");
+	start_kubelet();
+	eventually(condition_is("vol", "Ready", "True"));
+	assert_int_equal(mounts_below(at.directory), 3);
+	assert_string_equal(volume_text("vol", kept, text), "still here");
+	assert_string_equal(volume_text("vol", "volumes/kubernetes.io~secret/s/word", text),
+			    "open");
+	fake_remove(at.server, "pods", "n", "vol");
+	eventually(has_synced_pods(0));
+	assert_int_equal(access(path.data, F_OK), -1);
+	end();
 }
 
 /* As if the time had come to look at the volumes again. */
@@ -598,6 +782,8 @@ int main(void)
 		cmocka_unit_test(test_recovery),     cmocka_unit_test(test_volumes),
 		cmocka_unit_test(test_tokens),	     cmocka_unit_test(test_sidecars_last),
 		cmocka_unit_test(test_messages),     cmocka_unit_test(test_host),
+		cmocka_unit_test(test_rest),	     cmocka_unit_test(test_rest_never),
+		cmocka_unit_test(test_count_stays),  cmocka_unit_test(test_rest_volumes),
 	};
 
 	return cmocka_run_group_tests_name("kubelet", tests, NULL, NULL);

@@ -5,6 +5,7 @@
  *	exit-after=200ms  it ends by itself after that time
  *	exit-code=3       with this code
  *	deaf              it does not hear the stop signal
+ *	polite            it ends without fault at the stop signal
  *	say=TEXT          it writes TEXT, one line, when it starts
  */
 #include "hollow.h"
@@ -78,6 +79,8 @@ static void read_words(struct hollow_script *script, const struct cox_strings *w
 			script->exit_code = (int)code;
 		} else if (!strcmp(word, "deaf")) {
 			script->deaf = true;
+		} else if (!strcmp(word, "polite")) {
+			script->polite = true;
 		} else if (cox_starts_with(word, "say=")) {
 			free(script->text);
 			script->text = cox_strdup(word + 4);
@@ -214,7 +217,7 @@ int hollow_container_stop(void *self, const struct cox_call *call, const char *i
 	if (container->state == COX_CONTAINER_CREATED)
 		hollow_end(hollow, container, 137);
 	if (container->state == COX_CONTAINER_RUNNING && !container->script.deaf && grace_ns)
-		hollow_end(hollow, container, 143);
+		hollow_end(hollow, container, container->script.polite ? 0 : 143);
 	while (container->state == COX_CONTAINER_RUNNING) {
 		uint64_t now = hollow->host->monotonic_ns(), look = now + 100000000u;
 

@@ -39,8 +39,9 @@ struct hollow_sandbox {
 struct hollow_script {
 	uint64_t exit_after; /* ns after its start; UINT64_MAX: never by itself */
 	int exit_code;
-	bool deaf;  /* does not hear the stop signal */
-	char *text; /* what it writes at its start; NULL: nothing */
+	bool deaf;   /* does not hear the stop signal */
+	bool polite; /* ends at it, with 0 */
+	char *text;  /* what it writes at its start; NULL: nothing */
 };
 
 struct hollow_container {
