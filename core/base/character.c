@@ -101,6 +101,24 @@ void character_describe(const char *data, size_t size, char out[CHARACTER_TEXT_S
 		snprintf(out, CHARACTER_TEXT_SIZE, "%.*s (U+%04X)", (int)length, data, code);
 }
 
+void character_note(const char *text, size_t size, char out[CHARACTER_TEXT_SIZE])
+{
+	size_t length;
+	uint32_t code;
+
+	out[0] = '\0';
+	for (size_t at = 0; at < size; at += length) {
+		length = character_decode(text + at, size - at, &code);
+		if (!length)
+			length = 1;
+		else if (code >= 0x80 && character_trap(code)) {
+			snprintf(out, CHARACTER_TEXT_SIZE, " (with U+%04X, %s)", code,
+				 character_trap(code));
+			return;
+		}
+	}
+}
+
 void character_position(const char *data, size_t offset, size_t *line, size_t *column)
 {
 	*line = *column = 1;

@@ -26,6 +26,12 @@ void character_describe(const char *data, size_t size, char out[CHARACTER_TEXT_S
 /* The name alone ("a no-break space"), or NULL for an ordinary character. */
 const char *character_trap(uint32_t code);
 
+/*
+ * Of the first character beyond ASCII that has such a name: " (with U+00A0, a
+ * no-break space)", to stand behind a text that shows it. "": there is none.
+ */
+void character_note(const char *text, size_t size, char out[CHARACTER_TEXT_SIZE]);
+
 /* Line and column, both from 1, of a byte; a column is a character. */
 void character_position(const char *data, size_t offset, size_t *line, size_t *column);
 

@@ -6,6 +6,7 @@
  */
 #include "machinery/decode.h"
 
+#include "base/character.h"
 #include "base/clock.h"
 #include "machinery/path.h"
 #include "machinery/quantity.h"
@@ -347,6 +348,7 @@ static void unknown(struct decoder *d, const struct field_path *at, const struct
 {
 	const char *names[SCHEMA_FIELDS_MAX];
 	const char *near, *path;
+	char note[CHARACTER_TEXT_SIZE];
 
 	if (!d->report)
 		return;
@@ -354,10 +356,13 @@ static void unknown(struct decoder *d, const struct field_path *at, const struct
 		names[i] = schema_text(d->schema, schema_field_at(d->schema, type, i)->name);
 	near = cox_nearest(member->key, names, type->field_count);
 	path = field_path_text(d->arena, FIELD(at, member->key));
+	/* An indent of no-break spaces, say, has become a part of the name. */
+	character_note(member->key, strlen(member->key), note);
 	report_add(d->report,
 		   near ? arena_printf(d->report->arena,
-				       "unknown field \"%s\" (did you mean \"%s\"?)", path, near)
-			: arena_printf(d->report->arena, "unknown field \"%s\"", path));
+				       "unknown field \"%s\"%s (did you mean \"%s\"?)", path, note,
+				       near)
+			: arena_printf(d->report->arena, "unknown field \"%s\"%s", path, note));
 }
 
 static int decode_object(struct decoder *d, const struct field_path *at,

@@ -2,6 +2,7 @@
 /* Collecting what validation finds, in the words that clients know. */
 #include "machinery/validate.h"
 
+#include "base/character.h"
 #include "machinery/json.h"
 
 #include <coxswain/kit/buf.h>
@@ -29,10 +30,14 @@ static void add(struct validation *v, const char *reason, const struct field_pat
 		(struct validation_problem){reason, field_path_text(v->arena, at), message};
 }
 
-/* Go's %q for texts, plain for scalars, JSON for the rest; cut if it is long. */
+/*
+ * Go's %q for texts, plain for scalars, JSON for the rest; cut if it is long.
+ * What cannot be seen in it is named.
+ */
 static const char *shown(struct validation *v, const struct value *value)
 {
 	cox_autobuf text = COX_BUF_INIT;
+	char note[CHARACTER_TEXT_SIZE];
 
 	if (!value)
 		return "null";
@@ -40,6 +45,10 @@ static const char *shown(struct validation *v, const struct value *value)
 	if (text.size > SHOWN_MAX) {
 		cox_buf_truncate(&text, SHOWN_MAX);
 		cox_buf_str(&text, "...");
+	}
+	if (value->kind == VALUE_STRING) {
+		character_note(value->text, value->count, note);
+		cox_buf_str(&text, note);
 	}
 	return arena_strndup(v->arena, text.data, text.size);
 }

@@ -22,8 +22,8 @@ static bool is_quote(uint32_t code)
 
 size_t yaml_scalar_trap(const char *text, size_t size, bool folded)
 {
-	bool front = true, colon = false; /* also: behind a fold */
-	size_t blanks = size;		  /* the first of a run that may reach the end */
+	bool front = true, sign = false; /* behind what a blank gives its meaning, or a fold */
+	size_t blanks = size;		 /* the first of a run that may reach the end */
 
 	for (size_t at = 0; at < size;) {
 		uint32_t code = 0;
@@ -32,15 +32,19 @@ size_t yaml_scalar_trap(const char *text, size_t size, bool folded)
 
 		if (!length)
 			return size;
-		if (blank && (front || colon))
+		if (blank && (front || sign))
 			return at;
 		if (front && is_quote(code))
 			return at;
+		/* Meant as a comment. */
+		if (code == '#' && blanks < size)
+			return blanks;
 		if (!blank)
 			blanks = size;
 		else if (blanks == size)
 			blanks = at;
-		colon = code == ':' || (folded && (code == ' ' || code == '\n'));
+		sign = code == ':' || (front && (code == '-' || code == '?')) ||
+		       (folded && (code == ' ' || code == '\n'));
 		front = false;
 		at += length;
 	}

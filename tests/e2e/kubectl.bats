@@ -220,7 +220,7 @@ resourcequota/made" "$output"
 	run -0 kubectl delete pod lonely
 }
 
-# rows: 116 117 118 119 120
+# rows: 82 116 117 118 119 120
 @test "label and annotate: set, refuse, overwrite, remove" {
 	make_pod marked
 	run -0 kubectl label pod marked zone=minion01
@@ -244,6 +244,42 @@ resourcequota/made" "$output"
 	run -0 kubectl annotate pod marked note-
 	same "" "$(get pod marked)"
 	run -0 kubectl delete pod marked
+}
+
+# nbsp FILE LINE PATTERN WITH: the document's pod with no-break spaces ("_" in WITH)
+nbsp() {
+	sed "4s/nginx/pasted/; $2s/$3/$(sed 's/_/\xc2\xa0/g' <<<"$4")/" "$dir/nginx-pod.yaml" >"$dir/$1"
+	grep -q $'\xc2\xa0' "$dir/$1"
+}
+
+# told FILE PATTERN: creating it is refused with these words, and nothing is made
+told() {
+	run -1 kubectl create -f "$dir/$1"
+	[[ $output =~ $2 ]] || { printf '%s: %s\n' "$1" "$output" >&2; return 1; }
+	run -1 kubectl get pod pasted
+}
+
+# The client reads the YAML: what it cannot parse it tells with the line. What it
+# takes for a part of a name or of a text comes here, where the character is named.
+# rows: 128
+@test "no-break spaces that were pasted are told, and never another object" {
+	local named='U\+00A0, a no-break space|\\u00a0'
+	nbsp line.yaml 4 '^    name' '____name'
+	told line.yaml 'yaml: line 4:'
+	nbsp colon.yaml 4 'name: ' 'name:_'
+	told colon.yaml 'yaml: line 4:'
+	nbsp among.yaml 10 '^      ' '    _ '
+	told among.yaml 'yaml: line 11:'
+	nbsp label.yaml 6 '^       app' '    _  app'
+	told label.yaml "unknown field.*($named)"
+	nbsp image.yaml 10 'nginx$' 'nginx_'
+	told image.yaml "spec.containers\\[0\\].image: Invalid value.*($named)"
+	nbsp value.yaml 6 'nginx$' 'nginx_'
+	told value.yaml "metadata.labels: Invalid value.*($named)"
+	# As a browser copies it: every indent.
+	awk '{ match($0, /^ */); for (i = 0; i < RLENGTH; i++) printf "\302\240"; print substr($0, RLENGTH + 1) }' \
+		"$dir/nginx-pod.yaml" >"$dir/all.yaml"
+	told all.yaml "unknown field.*($named)"
 }
 
 # rows: 143 176 178 179

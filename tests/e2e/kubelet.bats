@@ -95,6 +95,20 @@ pod_is_gone() {
 	retry 20 pod_is_gone static-node-a
 }
 
+# rows: 128
+@test "a manifest with a no-break space is told with file, line and character, and no pod" {
+	local file=$dir/manifests/pasted.yaml
+	printf 'apiVersion: v1\nkind: Pod\nmetadata:\n  name: pasted\nspec:\n  containers:\n%s\n    image: i\n' \
+		$'  -\xc2\xa0name: c' >"$file"
+	retry 10 grep -q "static pods: $file: invalid YAML at line 7.*(U+00A0, a no-break space)" \
+		"$dir/kubelet.log"
+	pod_is_gone pasted-node-a
+	sed -i $'s/\xc2\xa0/ /' "$file"
+	retry 20 is_said Running "$pods/pasted-node-a" .status.phase
+	rm "$file"
+	retry 20 pod_is_gone pasted-node-a
+}
+
 is_another_mirror() {
 	[ "$(curl -s "$server$pods/static-node-a" | jq -r .metadata.uid)" != "$1" ] &&
 		! pod_is_gone static-node-a

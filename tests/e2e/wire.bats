@@ -227,6 +227,7 @@ envelope() {
 	expect 404
 }
 
+# rows: 128
 @test "YAML is a body, too, and a no-break space in it is named" {
 	api POST /api/v1/namespaces/default/configmaps -H 'Content-Type: application/yaml' --data-binary \
 		$'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: from-yaml   #comment\ndata:\n   key: "1"\n'

@@ -120,6 +120,9 @@ static void test_unknown(void **state)
 		"core.v1.Pod", "{\"spec\":{\"volumes\":[{\"awkElasticBlockStore\":{}}]}}",
 		"strict decoding error: unknown field \"spec.volumes[0].awkElasticBlockStore\" "
 		"(did you mean \"awsElasticBlockStore\"?)");
+	check_report("core.v1.Pod", "{\"spec\":{\"\xc2\xa0\xc2\xa0nodeName\":\"a\"}}",
+		     "strict decoding error: unknown field \"spec.\xc2\xa0\xc2\xa0nodeName\" "
+		     "(with U+00A0, a no-break space) (did you mean \"nodeName\"?)");
 	check_report("core.v1.Pod", "{\"zzz\":1}", "strict decoding error: unknown field \"zzz\"");
 	check_report("core.v1.Pod", "{\"spec\":{\"nodeName\":\"a\",\"nodeName\":\"b\"}}",
 		     "strict decoding error: duplicate field \"spec.nodeName\"");

@@ -179,6 +179,13 @@ static void test_pod_containers(void **state)
 	    "leading or trailing whitespace, spec.containers[1].ports[0].hostPort: Duplicate "
 	    "value: "
 	    "\"TCP//80\"]");
+	pod(POD("\"containers\":[{\"name\":\"a\",\"image\":\"i\xc2\xa0\"},"
+		"{\"name\":\"b\",\"image\":\"\xe3\x80\x80i\"},"
+		"{\"name\":\"c\",\"image\":\"i\xc2\xa0i\"}]"),
+	    "Pod \"x\" is invalid: [spec.containers[0].image: Invalid value: \"i\xc2\xa0\" (with "
+	    "U+00A0, a no-break space): must not have leading or trailing whitespace, "
+	    "spec.containers[1].image: Invalid value: \"\xe3\x80\x80i\" (with U+3000, an "
+	    "ideographic space): must not have leading or trailing whitespace]");
 }
 
 static void test_pod_placement(void **state)

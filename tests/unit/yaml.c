@@ -126,13 +126,19 @@ static void test_traps(void **state)
 	assert_yaml("a:\n - b: c\n\xc2\xa0\xc2\xa0 d: e\n", wanted);
 	snprintf(wanted, sizeof(wanted), "invalid YAML at line 2, column 6: found %s", nbsp);
 	assert_yaml("a: 1\nname:\xc2\xa0nginx\n", wanted);
+	snprintf(wanted, sizeof(wanted), "invalid YAML at line 2: found %s", nbsp);
+	assert_yaml("a:\n  -\xc2\xa0name: c\n    image: i\n", wanted);
+	assert_yaml("a:\n  -\xc2\xa0x\n", wanted);
+	assert_yaml("a: 1\nimage: nginx\xc2\xa0#of Debian\n", wanted);
+	assert_yaml("a: 1\nimage\xc2\xa0: nginx\n", wanted);
 	assert_yaml("a: “x”\n", "invalid YAML at line 1: found “ (U+201C, a left typographic "
 				"quote): write \" or '");
 	assert_yaml("”a”: 1\n", "invalid YAML at line 1: found ” (U+201D, a right typographic "
 				"quote): write \" or '");
 	/* inside a text they are a part of it */
-	assert_yaml("a: x\xc2\xa0y “z”\nb: \"\xc2\xa0\"\nc: 'it’s'\n",
-		    "{\"a\":\"x\xc2\xa0y “z”\",\"b\":\"\xc2\xa0\",\"c\":\"it’s\"}");
+	assert_yaml("a: x\xc2\xa0y “z”\nb: \"\xc2\xa0\"\nc: 'it’s'\nd: -x\xc2\xa0-y#z\n",
+		    "{\"a\":\"x\xc2\xa0y “z”\",\"b\":\"\xc2\xa0\",\"c\":\"it’s\","
+		    "\"d\":\"-x\xc2\xa0-y#z\"}");
 }
 
 static void test_bounds(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Containers of a pod: ports, environment, mounts, probes, resources. */
+#include "base/character.h"
 #include "machinery/kinds.h"
 
 #include <coxswain/kit/map.h>
@@ -297,6 +298,30 @@ static void validate_huge_pages(struct validation *v, const struct field_path *a
 		field_forbidden(v, at, "HugePages require cpu or memory");
 }
 
+/* Of any script: an image named with a no-break space would never be found. */
+static bool is_space(uint32_t code)
+{
+	static const uint32_t spaces[] = {0x20,	  0x85,	  0xa0,	  0x1680, 0x2028,
+					  0x2029, 0x202f, 0x205f, 0x3000};
+
+	for (size_t i = 0; i < sizeof(spaces) / sizeof(*spaces); i++)
+		if (code == spaces[i])
+			return true;
+	return (code >= '\t' && code <= '\r') || (code >= 0x2000 && code <= 0x200a);
+}
+
+static bool has_outer_space(const struct value *text)
+{
+	size_t last = text->count - 1;
+	uint32_t code = 0;
+
+	if (character_decode(text->text, text->count, &code) && is_space(code))
+		return true;
+	while (last && ((unsigned char)text->text[last] & 0xc0) == 0x80)
+		last--;
+	return character_decode(text->text + last, text->count - last, &code) && is_space(code);
+}
+
 static void validate_container(struct validation *v, const struct field_path *at,
 			       const struct value *container, const struct value *spec)
 {
@@ -304,8 +329,7 @@ static void validate_container(struct validation *v, const struct field_path *at
 	const struct value *image = value_get(container, "image");
 	const struct value *volumes = value_get(spec, "volumes");
 
-	if (!is_unset(image) &&
-	    (strchr(" \t\r\n", image->text[0]) || strchr(" \t\r\n", image->text[image->count - 1])))
+	if (!is_unset(image) && has_outer_space(image))
 		field_invalid(v, FIELD(at, "image"), image,
 			      "must not have leading or trailing whitespace");
 	validate_ports(v, FIELD(at, "ports"), value_get(container, "ports"),
