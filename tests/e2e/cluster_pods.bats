@@ -201,6 +201,37 @@ init_of() {
 		sh -c 'ps | grep -c "[s]leep 600"')"
 }
 
+# by_runtime CONTAINER-ID COMMAND...: as its user does by hand, with the runtime
+# that the node says it has
+by_runtime() {
+	local id=$1 name
+	shift
+	name=$(curl -s "$server/api/v1/nodes/one" |
+		jq -r '.status.nodeInfo.containerRuntimeVersion | split("://")[0]')
+	case $name in crun | runc) ;; *) name=$(command -v crun >/dev/null && echo crun || echo runc) ;; esac
+	on one "$name" --root /run/coxswain/oci/runtime exec "$id" "$@"
+}
+
+serves() {
+	[ "$(curl -s -m 2 "http://$(address_of "$1"):8080/")" = "$2" ]
+}
+
+# rows: 252
+@test "a page that is edited by hand in the running container is served" {
+	local pid id
+	create_pod edited 'mkdir -p /var/www/html; echo first >/var/www/html/index.html; exec httpd -f -p 8080 -h /var/www/html'
+	retry 30 pod_is_ready edited
+	retry 10 serves edited first
+	pid=$(init_of edited c)
+	on one nsenter --target "$pid" --mount --uts --ipc --net --pid \
+		sh -c 'echo second >/var/www/html/index.html'
+	serves edited second
+	id=$(pod_says '.status.containerStatuses[0].containerID' edited)
+	by_runtime "${id#oci://}" sh -c 'echo third >/var/www/html/index.html'
+	serves edited third
+	same "0 true running" "$(state_of edited c)"
+}
+
 # rows: 56
 @test "each pod has one pause process besides its own" {
 	local pod pauses

@@ -90,6 +90,51 @@ kubelet" "$(names centos-minion)"
 	same "serving on port 80" "$(kubectl logs nginx)"
 }
 
+# pid_there MACHINE DAEMON: as that machine counts
+pid_there() {
+	on "$1" ps -e -o pid=,args= | awk -v program="$dir/bin/$2" '$2 == program { print $1 }'
+}
+
+# peers MACHINE DAEMON: whom it has connected to
+peers() {
+	on "$1" ss -Htnp state established |
+		awk -v pid="pid=$(pid_there "$1" "$2")," 'index($0, pid) && $3 !~ /:10250$/ { print $4 }' | sort -u
+}
+
+# opens_store MACHINE DAEMON: it has a file of the store open
+opens_store() {
+	on "$1" find "/proc/$(pid_there "$1" "$2")/fd" -lname '/var/lib/kubernetes/*' | grep -q .
+}
+
+speaks_to_apiserver() {
+	[ "$(peers "$1" "$2")" = 10.20.161.77:8080 ]
+}
+
+# rows: 21
+@test "the apiserver alone has the store; the others connect to it, and to nothing else" {
+	local machine name
+	on centos-minion grep -q '^KUBE_ETCD_SERVERS="--etcd_servers=http://centos-master:4001"' \
+		/etc/kubernetes/config
+	opens_store centos-master kube-apiserver
+	while read -r machine name; do
+		retry 10 speaks_to_apiserver "$machine" "$name"
+		run -1 opens_store "$machine" "$name"
+	done <<-'END'
+		centos-master kube-controller-manager
+		centos-master kube-scheduler
+		centos-minion kubelet
+		centos-minion kube-proxy
+	END
+	# Nor does the document's server of the store have to be there for them.
+	run -0 on centos-minion "$dir/bin/kubelet" --config-dir=/etc/kubernetes --dump-config
+	lacks etcd "$output"
+	# And so say their manuals.
+	grep -qx 'All it knows of the cluster it lists and watches at the API server; the store is' \
+		"$srcdir/core/kubelet/kubelet.8"
+	grep -qx 'It lists and watches both at the API server, and never speaks to the store.' \
+		"$srcdir/core/proxy/kube-proxy.8"
+}
+
 # rows: 12
 @test "the store has objects where users of the first release look for them" {
 	local key
