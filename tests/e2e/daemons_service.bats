@@ -79,6 +79,60 @@ has_said_twice() {
 	done
 }
 
+# journal MACHINE: a journal of its own, whose lines go to a syslog daemon, too, as
+# they do on a machine with /var/log/messages
+journal() {
+	# shellcheck disable=SC2016 # a script for there
+	on "$1" sh -c 'mkdir -p /etc/systemd /run/systemd/journal
+		printf "[Journal]\n%s\n" "$1" >/etc/systemd/journald.conf' journal \
+		$'Storage=volatile\nReadKMsg=no\nAudit=no\nForwardToSyslog=yes\nRateLimitBurst=0'
+	start_on "$1-syslog" "$1" python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/run/systemd/journal/syslog")
+with open("/var/log/messages", "w", buffering=1) as out:
+    while True:
+        out.write(s.recv(65536).decode().split(">", 1)[1] + "\n")'
+	start_on "$1-journald" "$1" /lib/systemd/systemd-journald
+	retry 10 on "$1" test -S /run/systemd/journal/stdout -a -S /run/systemd/journal/syslog
+}
+
+# tagged MACHINE DAEMON: the journal and the syslog have a line of its log (with
+# klog's header) under its name and its pid
+tagged() {
+	local pid line
+	pid=$(on "$1" ps -e -o pid=,args= | awk -v program="$dir/bin/$2" '$2 == program { print $1 }')
+	line="[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} ([^ ]+ )?$2\\[$pid\\]: [IWE][0-9]{4} [0-9:.]{15} +$pid [a-z_]+\\.c:[0-9]+\\] .+"
+	on "$1" journalctl --no-pager --quiet -o short | grep -qxE "$line" &&
+		grep kube "$dir/$1/log/messages" | grep -qxE "$line"
+}
+
+# rows: 41 42
+@test "log lines are in the journal and the syslog under the name of the daemon and its pid" {
+	local at machine name unit before
+	[ -x /lib/systemd/systemd-journald ] || skip "there is no systemd-journald"
+	requires systemd-cat journalctl
+	grep -qx 'KUBE_LOGTOSTDERR="--logtostderr=true"' "$srcdir/config/kubernetes/config"
+	journal centos-master
+	journal centos-minion
+	for at in centos-master/kube-apiserver centos-master/kube-controller-manager \
+		centos-master/kube-scheduler centos-minion/kubelet centos-minion/kube-proxy; do
+		machine=${at%/*} name=${at#*/} unit=$srcdir/config/systemd/$name.service.in
+		run -1 grep -E '^Standard(Output|Error)=' "$unit"
+		# As systemd itself connects a service's stderr with the journal.
+		before=(systemd-cat --identifier="$(sed -n 's/^SyslogIdentifier=//p' "$unit")")
+		daemon "$machine" "$name"
+		retry 20 tagged "$machine" "$name"
+	done
+	for at in centos-minion/kube-proxy centos-minion/kubelet centos-master/kube-scheduler \
+		centos-master/kube-controller-manager centos-master/kube-apiserver; do
+		stop_daemon "${at%/*}-${at#*/}"
+	done
+	for machine in centos-master centos-minion; do
+		stop_daemon "$machine-journald"
+		kill_daemon "$machine-syslog"
+	done
+}
+
 # rows: 40
 @test "a daemon that cannot start never says READY" {
 	setting centos-master apiserver 'KUBE_API_ARGS="--authorization-mode=Nonsense"'
