@@ -93,11 +93,12 @@ static void emit_types(const struct gen *gen, FILE *out)
 
 		fprintf(out,
 			"\t{%u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %d, %d, %u, %u, %u, %u, %u, "
-			"{%u, %u, %u, %u}, {0, 0}}, /* %s */\n",
+			"{%u, %u, %u, %u}, %u, {0}}, /* %s */\n",
 			f->name, f->type, f->description, f->enumeration, f->merge_key, f->map_keys,
 			f->published, f->applied, f->format, f->gate, f->minimum, f->maximum,
 			f->flags, f->kind, f->element, f->list_type, f->depth, f->number[0],
-			f->number[1], f->number[2], f->number[3], pool_get(gen, f->name));
+			f->number[1], f->number[2], f->number[3], f->wrapped,
+			pool_get(gen, f->name));
 	}
 	fputs("};\n\nstatic const struct schema_default defaults[] = {\n", out);
 	for (size_t i = 0; i < gen->defaults.count; i++) {

@@ -258,9 +258,9 @@ static void field_flags(struct source *source, yaml_node_t *body, struct schema_
 static void field_build(struct gen *gen, struct source *source, const char *name, yaml_node_t *body)
 {
 	static const char *const allowed[] = {
-		"is",	"no",	"required", "needed", "write",	   "patch",  "mergeKey", "list",
-		"keys", "enum", "map",	    "set",    "default",   "format", "enumOpen", "unique",
-		"min",	"max",	"gate",	    "about",  "immutable", NULL};
+		"is",	"no",	"required", "needed", "write",	   "patch",   "mergeKey", "list",
+		"keys", "enum", "map",	    "set",    "default",   "format",  "enumOpen", "unique",
+		"min",	"max",	"gate",	    "about",  "immutable", "wrapped", NULL};
 	struct schema_field field = {.name = pool_text(gen, name)};
 	yaml_node_t *node;
 
@@ -269,6 +269,9 @@ static void field_build(struct gen *gen, struct source *source, const char *name
 	if ((node = source_get(source, body, "no")))
 		field_number(source, node, &field);
 	field_flags(source, body, &field);
+	field.wrapped = source_get_bool(source, body, "wrapped", false);
+	if (field.wrapped && (field.kind != SCHEMA_ARRAY || field.element != SCHEMA_STRING))
+		source_fail(source, body, "field %s is wrapped and no list of strings", name);
 	if ((node = source_get(source, body, "mergeKey")))
 		field.merge_key = pool_text(gen, source_text(source, node));
 	if ((node = source_get(source, body, "list")))
@@ -357,6 +360,19 @@ static int order_compare(const void *left, const void *right)
 	return strcmp(pool_get(order_gen, a->name), pool_get(order_gen, b->name));
 }
 
+/* By protobuf number; fields without one come last. */
+static int wire_compare(const void *left, const void *right)
+{
+	const struct schema_field *a =
+		&order_gen->fields.items[order_base + *(const uint16_t *)left];
+	const struct schema_field *b =
+		&order_gen->fields.items[order_base + *(const uint16_t *)right];
+
+	if (!a->depth || !b->depth)
+		return !a->depth - !b->depth;
+	return memcmp(a->number, b->number, sizeof(a->number));
+}
+
 static void type_build(struct gen *gen, struct source *source, const char *name, yaml_node_t *body)
 {
 	static const char *const allowed[] = {"about",	"kind",	     "form",	 "atomic",
@@ -397,6 +413,10 @@ static void type_build(struct gen *gen, struct source *source, const char *name,
 		order_base = type->fields;
 		qsort(gen->orders.items + type->order, type->field_count, sizeof(uint16_t),
 		      order_compare);
+		for (uint16_t i = 0; i < type->field_count; i++)
+			cox_vec_push(&gen->orders, i);
+		qsort(gen->orders.items + type->order + type->field_count, type->field_count,
+		      sizeof(uint16_t), wire_compare);
 	}
 	type_defaults(gen, source, source_get(source, body, "defaults"), type);
 }

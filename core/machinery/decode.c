@@ -201,6 +201,31 @@ static int decode_strings(struct decoder *d, const struct field_path *at, struct
 static int decode_object(struct decoder *d, const struct field_path *at,
 			 const struct schema_type *type, struct value *object);
 
+/* Any JSON, or one of two things, of which one is a schema. */
+static int decode_any(struct decoder *d, const struct field_path *at, enum schema_choice choice,
+		      struct value *value)
+{
+	static const char *const wanted[] = {[SCHEMA_CHOICE_SCHEMAS] = "a schema or a list of them",
+					     [SCHEMA_CHOICE_BOOL] = "a schema, true or false"};
+	const struct schema_type *props;
+
+	if (choice == SCHEMA_CHOICE_NONE)
+		return 0;
+	props = schema_type_named(d->schema, SCHEMA_CHOICE_TYPE);
+	if (value->kind == VALUE_OBJECT)
+		return decode_object(d, at, props, value);
+	if (choice == SCHEMA_CHOICE_STRINGS)
+		return decode_strings(d, at, value);
+	if (choice == SCHEMA_CHOICE_BOOL && value->kind == VALUE_BOOL)
+		return 0;
+	if (choice == SCHEMA_CHOICE_BOOL || value->kind != VALUE_ARRAY)
+		return wrong(d, at, value, wanted[choice]);
+	for (uint32_t i = 0; i < value->count; i++)
+		if (decode_object(d, FIELD_INDEX(at, i), props, value->array.items[i]) != 0)
+			return -1;
+	return 0;
+}
+
 /* One value that is not null, of a kind that is no list or map. */
 static int decode_single(struct decoder *d, const struct field_path *at,
 			 const struct schema_field *field, uint8_t kind, struct value *value)
@@ -234,6 +259,7 @@ static int decode_single(struct decoder *d, const struct field_path *at,
 	case SCHEMA_STRINGS:
 		return decode_strings(d, at, value);
 	case SCHEMA_ANY:
+		return decode_any(d, at, schema_choice_of(d->schema, field), value);
 	case SCHEMA_ARRAY:
 	case SCHEMA_MAP:
 		break;

@@ -115,11 +115,46 @@ static int member_compare(const void *left, const void *right)
 	return order ? order : (a->key_size > b->key_size) - (a->key_size < b->key_size);
 }
 
+/* Any JSON; schemas in it have the order of their fields, too. */
+static void encode_any(const struct encoder *e, const struct schema_field *field,
+		       const struct value *value)
+{
+	const struct schema_type *props;
+
+	if (schema_choice_of(e->schema, field) == SCHEMA_CHOICE_NONE) {
+		json_write(e->out, value, 0);
+		return;
+	}
+	props = schema_type_named(e->schema, SCHEMA_CHOICE_TYPE);
+	if (value->kind == VALUE_OBJECT) {
+		encode_object(e, props, value, false, false);
+		return;
+	}
+	if (value->kind != VALUE_ARRAY) {
+		json_write(e->out, value, 0);
+		return;
+	}
+	cox_buf_char(e->out, '[');
+	for (uint32_t i = 0; i < value->count; i++) {
+		const struct value *item = value->array.items[i];
+
+		if (i > 0)
+			cox_buf_char(e->out, ',');
+		if (item->kind == VALUE_OBJECT)
+			encode_object(e, props, item, false, false);
+		else
+			json_write(e->out, item, 0);
+	}
+	cox_buf_char(e->out, ']');
+}
+
 static void encode_entry(const struct encoder *e, const struct schema_field *field,
 			 const struct value *value)
 {
 	if (field->element == SCHEMA_OBJECT && value->kind == VALUE_OBJECT)
 		encode_object(e, schema_field_type(e->schema, field), value, false, false);
+	else if (field->element == SCHEMA_ANY)
+		encode_any(e, field, value);
 	else
 		json_write(e->out, value, 0);
 }
@@ -163,6 +198,8 @@ static void encode_field(const struct encoder *e, const struct schema_field *fie
 		encode_map(e, field, value);
 	} else if (field->kind == SCHEMA_OBJECT && value->kind == VALUE_OBJECT) {
 		encode_object(e, schema_field_type(e->schema, field), value, false, root_metadata);
+	} else if (field->kind == SCHEMA_ANY) {
+		encode_any(e, field, value);
 	} else {
 		json_write(e->out, value, 0);
 	}

@@ -13,6 +13,7 @@
 #include <coxswain/kit/text.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct decoder {
@@ -212,16 +213,18 @@ static struct value *read_quantity(struct decoder *decoder, const struct input *
 					   : value_string(decoder->arena, "0");
 }
 
-static struct value *read_strings(struct decoder *decoder, struct input in)
+static struct value *read_strings(struct decoder *decoder, const struct input *from,
+				  uint32_t number)
 {
 	struct value *list = value_array(decoder->arena);
+	struct input in = *from;
 	struct wire_field field;
 	int status;
 
 	while ((status = read_field(decoder, &in, &field)) > 0) {
 		struct value *item;
 
-		if (field.number != 1 || field.wire != PROTOBUF_BYTES)
+		if (field.number != number || field.wire != PROTOBUF_BYTES)
 			continue;
 		item = read_string(decoder, &field.bytes);
 		if (!item)
@@ -235,7 +238,7 @@ static struct value *read_double(struct decoder *decoder, uint64_t bits)
 {
 	char text[40];
 	double number;
-	int size;
+	int size = 0;
 
 	memcpy(&number, &bits, sizeof(number));
 	if (!isfinite(number)) {
@@ -244,7 +247,12 @@ static struct value *read_double(struct decoder *decoder, uint64_t bits)
 	}
 	if (number == (double)(int64_t)(number > -1e15 && number < 1e15 ? number : 0.5))
 		return value_int(decoder->arena, (int64_t)number);
-	size = snprintf(text, sizeof(text), "%.17g", number);
+	/* the shortest text that is this number again */
+	for (int digits = 15; digits <= 17; digits++) {
+		size = snprintf(text, sizeof(text), "%.*g", digits, number);
+		if (strtod(text, NULL) == number)
+			break;
+	}
 	return value_number_n(decoder->arena, text, (size_t)size);
 }
 
@@ -271,6 +279,58 @@ static struct value *read_message(struct decoder *decoder, const struct schema_t
 		return NULL;
 	decoder->depth--;
 	return into;
+}
+
+static struct value *read_schemas(struct decoder *decoder, const struct schema_type *props,
+				  struct input in)
+{
+	struct value *list = value_array(decoder->arena);
+	struct wire_field field;
+	int status;
+
+	while ((status = read_field(decoder, &in, &field)) > 0) {
+		struct value *item;
+
+		if (field.number != 2 || field.wire != PROTOBUF_BYTES)
+			continue;
+		item = read_message(decoder, props, &field.bytes, NULL);
+		if (!item)
+			return NULL;
+		value_push(decoder->arena, list, item);
+	}
+	return status == 0 ? list : NULL;
+}
+
+/* One of two things: a schema wins over a boolean, a list over a schema. */
+static struct value *read_choice(struct decoder *decoder, enum schema_choice choice,
+				 const struct input *in)
+{
+	const struct schema_type *props = schema_type_named(decoder->schema, SCHEMA_CHOICE_TYPE);
+	struct wire_field first, second;
+	struct value *list;
+
+	if (find_field(decoder, *in, 1, &first) != 0 || find_field(decoder, *in, 2, &second) != 0)
+		return NULL;
+	if (choice == SCHEMA_CHOICE_BOOL) {
+		if (second.wire == PROTOBUF_BYTES)
+			return read_message(decoder, props, &second.bytes, NULL);
+		return value_bool(decoder->arena,
+				  first.wire == PROTOBUF_VARINT && first.integer != 0);
+	}
+	list = choice == SCHEMA_CHOICE_STRINGS ? read_strings(decoder, in, 2)
+					       : read_schemas(decoder, props, *in);
+	if (!list || list->count > 0 || first.wire != PROTOBUF_BYTES)
+		return list;
+	return read_message(decoder, props, &first.bytes, NULL);
+}
+
+static struct value *read_any(struct decoder *decoder, const struct schema_field *field,
+			      const struct input *in)
+{
+	enum schema_choice choice = schema_choice_of(decoder->schema, field);
+
+	return choice == SCHEMA_CHOICE_NONE ? read_raw(decoder, in)
+					    : read_choice(decoder, choice, in);
 }
 
 /* Which wire type a value of that kind has. */
@@ -320,10 +380,11 @@ static struct value *read_value(struct decoder *decoder, const struct schema_fie
 		return read_message(decoder, schema_field_type(decoder->schema, field),
 				    &wire->bytes, into);
 	case SCHEMA_RAW:
-	case SCHEMA_ANY:
 		return read_raw(decoder, &wire->bytes);
+	case SCHEMA_ANY:
+		return read_any(decoder, field, &wire->bytes);
 	case SCHEMA_STRINGS:
-		return read_strings(decoder, wire->bytes);
+		return read_strings(decoder, &wire->bytes, 1);
 	case SCHEMA_ARRAY:
 	case SCHEMA_MAP:
 		break;
@@ -427,6 +488,15 @@ static int decode_field(struct decoder *decoder, const struct schema_field *fiel
 	const char *name = schema_text(decoder->schema, field->name);
 	struct value *value;
 
+	if (field->wrapped) {
+		if (wire->wire != PROTOBUF_BYTES)
+			return refuse(decoder, "a field has the wrong wire type");
+		value = read_strings(decoder, &wire->bytes, 1);
+		if (!value)
+			return -1;
+		value_set(decoder->arena, object, name, value);
+		return 0;
+	}
 	if (field->kind == SCHEMA_ARRAY)
 		return read_item(decoder, field, wire,
 				 value_make_array(decoder->arena, object, name));

@@ -32,8 +32,9 @@ struct value *protobuf_decode(struct arena *arena, const struct schema *schema,
 
 /*
  * The other way: `value` has been decoded against `type`. Fields are written in
- * the order of their numbers, maps by key. Appends to `out`; what cannot be
- * written (a string where the tables want a number) is an InternalError.
+ * the order of their numbers, maps by key; what is no pointer is written also when
+ * it is zero. The envelope names the version that the object says, if it does. Appends to `out`;
+ * what cannot be written (a string where the tables want a number) is an InternalError.
  */
 int protobuf_encode_object(struct cox_buf *out, const struct schema *schema,
 			   const struct schema_type *type, const struct value *value,
@@ -41,5 +42,14 @@ int protobuf_encode_object(struct cox_buf *out, const struct schema *schema,
 int protobuf_encode(struct cox_buf *out, const struct schema *schema,
 		    const struct schema_type *type, const struct value *value,
 		    struct cox_error *err) COX_MUST_CHECK;
+
+/*
+ * The envelope by itself, around a message of `size` bytes that is made
+ * elsewhere: what stands in front of it, and what behind.
+ */
+void protobuf_open_object(struct cox_buf *out, const char *version, const char *kind, size_t size);
+void protobuf_close_object(struct cox_buf *out);
+/* One field of bytes, a string or a message that is there whole. */
+void protobuf_write_bytes(struct cox_buf *out, unsigned number, const void *data, size_t size);
 
 #endif

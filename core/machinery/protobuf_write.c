@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing protobuf by the tables. A nested message is written in place and its
+ * Writing protobuf by the tables, byte for byte as today's servers do: fields
+ * in the order of their numbers, those that are no pointers also when they are
+ * zero, keys of maps sorted. A nested message is written in place and its
  * length put before it after; lengths are short, the move is small.
  */
 #include "machinery/protobuf.h"
@@ -10,11 +12,12 @@
 #include "machinery/json.h"
 
 #include <coxswain/kit/alloc.h>
+#include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/text.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 128 };
+enum { SORT_ON_STACK = 32 };
 
 struct encoder {
 	struct cox_buf *out;
@@ -86,44 +89,55 @@ static int write_base64(struct encoder *encoder, unsigned number, const struct v
 	return size >= 0 ? 0 : refuse(encoder, "bytes are not in base64");
 }
 
-/* The inside of a Time; a null one is empty. */
-static int write_time(struct encoder *encoder, const struct value *value)
+/* The inside of a Time; one that is not set is empty. */
+static int write_time(struct encoder *encoder, const struct value *value, bool micro)
 {
-	uint64_t when;
+	uint64_t when, fraction;
 
-	if (value->kind == VALUE_NULL)
+	if (!value)
 		return 0;
 	if (value->kind != VALUE_STRING || clock_parse(value->text, value->count, &when) != 0)
 		return refuse(encoder, "a time is malformed");
+	fraction = when % CLOCK_SECOND;
 	write_tag(encoder, 1, PROTOBUF_VARINT);
 	write_varint(encoder, when / CLOCK_SECOND);
 	write_tag(encoder, 2, PROTOBUF_VARINT);
-	write_varint(encoder, when % CLOCK_SECOND);
+	write_varint(encoder, micro ? fraction - fraction % 1000 : 0);
 	return 0;
 }
 
 static int write_int_or_string(struct encoder *encoder, const struct value *value)
 {
-	bool text = value->kind == VALUE_STRING;
+	bool text = value_is(value, VALUE_STRING);
 
-	if (!text && value->kind != VALUE_INT)
+	if (value && !text && value->kind != VALUE_INT)
 		return refuse(encoder, "neither an integer nor a string");
 	write_tag(encoder, 1, PROTOBUF_VARINT);
 	write_varint(encoder, text);
 	write_tag(encoder, 2, PROTOBUF_VARINT);
-	write_varint(encoder, text ? 0 : (uint64_t)value->integer);
+	write_varint(encoder, text || !value ? 0 : (uint64_t)value->integer);
 	write_bytes(encoder, 3, text ? value->text : "", text ? value->count : 0);
 	return 0;
 }
 
-static int write_strings(struct encoder *encoder, const struct value *value)
+static int write_quantity(struct encoder *encoder, const struct value *value)
 {
-	for (uint32_t i = 0; i < value->count; i++) {
+	if (value && value->kind != VALUE_STRING)
+		return refuse(encoder, "a quantity is no string");
+	write_bytes(encoder, 1, value ? value->text : "0", value ? value->count : 1);
+	return 0;
+}
+
+static int write_strings(struct encoder *encoder, unsigned number, const struct value *value)
+{
+	if (value && value->kind != VALUE_ARRAY)
+		return refuse(encoder, "a list is none");
+	for (uint32_t i = 0; value && i < value->count; i++) {
 		const struct value *item = value_at(value, i);
 
-		if (!value_is(item, VALUE_STRING))
+		if (item->kind != VALUE_STRING)
 			return refuse(encoder, "a list of strings has something else in it");
-		write_bytes(encoder, 1, item->text, item->count);
+		write_bytes(encoder, number, item->text, item->count);
 	}
 	return 0;
 }
@@ -132,6 +146,8 @@ static void write_raw(struct encoder *encoder, const struct value *value)
 {
 	cox_autobuf json = COX_BUF_INIT;
 
+	if (!value)
+		return;
 	json_write(&json, value, 0);
 	write_bytes(encoder, 1, json.data, json.size);
 }
@@ -139,33 +155,80 @@ static void write_raw(struct encoder *encoder, const struct value *value)
 static int write_message(struct encoder *encoder, const struct schema_type *type,
 			 const struct value *value);
 
-/* The inside of a value that is a nested message on the wire. */
+/* A message as field `number`. */
+static int write_nested(struct encoder *encoder, unsigned number, const struct schema_type *type,
+			const struct value *value)
+{
+	size_t start;
+
+	write_tag(encoder, number, PROTOBUF_BYTES);
+	start = encoder->out->size;
+	if (write_message(encoder, type, value) != 0)
+		return -1;
+	close_message(encoder, start);
+	return 0;
+}
+
+/* The values that are one of two things in JSON, and a message of both here. */
+static int write_choice(struct encoder *encoder, enum schema_choice choice,
+			const struct value *value)
+{
+	const struct schema_type *props = schema_type_named(encoder->schema, SCHEMA_CHOICE_TYPE);
+	bool schema = value_is(value, VALUE_OBJECT);
+
+	if (!value)
+		return 0;
+	if (choice == SCHEMA_CHOICE_BOOL) {
+		if (!schema && value->kind != VALUE_BOOL)
+			return refuse(encoder, "neither a schema nor a boolean");
+		write_tag(encoder, 1, PROTOBUF_VARINT);
+		write_varint(encoder, schema || value->boolean);
+		return schema ? write_nested(encoder, 2, props, value) : 0;
+	}
+	if (schema)
+		return write_nested(encoder, 1, props, value);
+	if (choice == SCHEMA_CHOICE_STRINGS)
+		return write_strings(encoder, 2, value);
+	if (value->kind != VALUE_ARRAY)
+		return refuse(encoder, "neither a schema nor a list of them");
+	for (uint32_t i = 0; i < value->count; i++)
+		if (write_nested(encoder, 2, props, value->array.items[i]) != 0)
+			return -1;
+	return 0;
+}
+
+static int write_any(struct encoder *encoder, const struct schema_field *field,
+		     const struct value *value)
+{
+	enum schema_choice choice = schema_choice_of(encoder->schema, field);
+
+	if (choice != SCHEMA_CHOICE_NONE)
+		return write_choice(encoder, choice, value);
+	write_raw(encoder, value);
+	return 0;
+}
+
+/* The inside of a value that is a nested message on the wire; NULL is its zero. */
 static int write_inside(struct encoder *encoder, const struct schema_field *field, uint8_t kind,
 			const struct value *value)
 {
-	const struct schema_type *type = schema_field_type(encoder->schema, field);
-
 	switch ((enum schema_kind)kind) {
 	case SCHEMA_TIME:
 	case SCHEMA_MICRO_TIME:
-		return write_time(encoder, value);
+		return write_time(encoder, value, kind == SCHEMA_MICRO_TIME);
 	case SCHEMA_QUANTITY:
-		if (value->kind != VALUE_STRING)
-			return refuse(encoder, "a quantity is no string");
-		write_bytes(encoder, 1, value->text, value->count);
-		return 0;
+		return write_quantity(encoder, value);
 	case SCHEMA_INT_OR_STRING:
 		return write_int_or_string(encoder, value);
 	case SCHEMA_STRINGS:
-		return write_strings(encoder, value);
+		return write_strings(encoder, 1, value);
 	case SCHEMA_RAW:
-	case SCHEMA_ANY:
 		write_raw(encoder, value);
 		return 0;
+	case SCHEMA_ANY:
+		return write_any(encoder, field, value);
 	default:
-		if (!type || value->kind != VALUE_OBJECT)
-			return refuse(encoder, "an object is none");
-		return write_message(encoder, type, value);
+		return write_message(encoder, schema_field_type(encoder->schema, field), value);
 	}
 }
 
@@ -176,14 +239,14 @@ static int write_number(struct encoder *encoder, unsigned number, uint8_t kind,
 	uint64_t bits;
 
 	if (kind == SCHEMA_BOOL) {
-		if (value->kind != VALUE_BOOL)
+		if (value && value->kind != VALUE_BOOL)
 			return refuse(encoder, "a boolean is none");
 		write_tag(encoder, number, PROTOBUF_VARINT);
-		write_varint(encoder, value->boolean);
+		write_varint(encoder, value && value->boolean);
 		return 0;
 	}
 	if (kind == SCHEMA_DOUBLE) {
-		if (value->kind != VALUE_INT && value->kind != VALUE_NUMBER)
+		if (value && value->kind != VALUE_INT && value->kind != VALUE_NUMBER)
 			return refuse(encoder, "a number is none");
 		memcpy(&bits, &real, sizeof(bits));
 		write_tag(encoder, number, PROTOBUF_FIXED64);
@@ -191,19 +254,21 @@ static int write_number(struct encoder *encoder, unsigned number, uint8_t kind,
 			cox_buf_char(encoder->out, (char)(bits >> (8 * i)));
 		return 0;
 	}
-	if (value->kind != VALUE_INT)
+	if (value && value->kind != VALUE_INT)
 		return refuse(encoder, "an integer is none");
 	write_tag(encoder, number, PROTOBUF_VARINT);
-	write_varint(encoder, (uint64_t)value->integer);
+	write_varint(encoder, value ? (uint64_t)value->integer : 0);
 	return 0;
 }
 
-/* One value with its tag. */
+/* One value with its tag; NULL is the zero of its kind. */
 static int write_value(struct encoder *encoder, const struct schema_field *field, uint8_t kind,
 		       unsigned number, const struct value *value)
 {
 	size_t start;
 
+	if (value && value->kind == VALUE_NULL)
+		value = NULL;
 	switch ((enum schema_kind)kind) {
 	case SCHEMA_BOOL:
 	case SCHEMA_INT32:
@@ -212,11 +277,11 @@ static int write_value(struct encoder *encoder, const struct schema_field *field
 		return write_number(encoder, number, kind, value);
 	case SCHEMA_STRING:
 	case SCHEMA_BYTES:
-		if (value->kind != VALUE_STRING)
+		if (value && value->kind != VALUE_STRING)
 			return refuse(encoder, "a string is none");
-		if (kind == SCHEMA_BYTES)
+		if (value && kind == SCHEMA_BYTES)
 			return write_base64(encoder, number, value);
-		write_bytes(encoder, number, value->text, value->count);
+		write_bytes(encoder, number, value ? value->text : "", value ? value->count : 0);
 		return 0;
 	default:
 		break;
@@ -232,88 +297,133 @@ static int write_value(struct encoder *encoder, const struct schema_field *field
 static int compare_keys(const void *a, const void *b)
 {
 	const struct value_member *const *left = a, *const *right = b;
+	size_t size =
+		(*left)->key_size < (*right)->key_size ? (*left)->key_size : (*right)->key_size;
+	int order = memcmp((*left)->key, (*right)->key, size);
 
-	return strcmp((*left)->key, (*right)->key);
+	return order ? order : ((*left)->key_size > size) - ((*right)->key_size > size);
+}
+
+/* One entry. Bytes that are null, not empty, have no value at all. */
+static int write_entry(struct encoder *encoder, const struct schema_field *field, unsigned number,
+		       const struct value_member *member)
+{
+	size_t start;
+
+	write_tag(encoder, number, PROTOBUF_BYTES);
+	start = encoder->out->size;
+	write_bytes(encoder, 1, member->key, member->key_size);
+	if (!(field->element == SCHEMA_BYTES && value_is(member->value, VALUE_NULL)) &&
+	    write_value(encoder, field, field->element, 2, member->value) != 0)
+		return -1;
+	close_message(encoder, start);
+	return 0;
 }
 
 static int write_map(struct encoder *encoder, const struct schema_field *field, unsigned number,
 		     const struct value *map)
 {
-	const struct value_member **sorted =
-		cox_reallocarray(NULL, map->count + 1u, sizeof(*sorted));
-	int status = 0;
+	const struct value_member *few[SORT_ON_STACK];
+	cox_autofree const struct value_member **many = NULL;
+	const struct value_member **sorted = few;
 
+	if (map->kind != VALUE_OBJECT)
+		return refuse(encoder, "a map is none");
+	if (map->count > SORT_ON_STACK)
+		sorted = many = cox_reallocarray(NULL, map->count, sizeof(*many));
 	for (uint32_t i = 0; i < map->count; i++)
 		sorted[i] = &map->object.members[i];
-	qsort(sorted, map->count, sizeof(*sorted), compare_keys);
-	for (uint32_t i = 0; i < map->count && status == 0; i++) {
+	if (map->count > 1)
+		qsort(sorted, map->count, sizeof(*sorted), compare_keys);
+	for (uint32_t i = 0; i < map->count; i++)
+		if (write_entry(encoder, field, number, sorted[i]) != 0)
+			return -1;
+	return 0;
+}
+
+static int write_list(struct encoder *encoder, const struct schema_field *field, unsigned number,
+		      const struct value *list)
+{
+	if (list->kind != VALUE_ARRAY)
+		return refuse(encoder, "a list is none");
+	for (uint32_t i = 0; i < list->count; i++)
+		if (write_value(encoder, field, field->element, number, list->array.items[i]) != 0)
+			return -1;
+	return 0;
+}
+
+/* A list of strings that is a message of its own. */
+static int write_wrapped(struct encoder *encoder, unsigned number, const struct value *list)
+{
+	size_t start;
+
+	write_tag(encoder, number, PROTOBUF_BYTES);
+	start = encoder->out->size;
+	if (write_strings(encoder, 1, list) != 0)
+		return -1;
+	close_message(encoder, start);
+	return 0;
+}
+
+/*
+ * `value` NULL: the object has none. What is no pointer to today's servers is
+ * written all the same, as its zero; lists, maps and bytes can be nothing.
+ */
+static int write_field(struct encoder *encoder, const struct schema_field *field,
+		       const struct value *value)
+{
+	unsigned number = field->number[field->depth - 1];
+	bool nothing = field->kind == SCHEMA_ARRAY || field->kind == SCHEMA_MAP ||
+		       field->kind == SCHEMA_BYTES || (field->flags & SCHEMA_POINTER);
+	int status;
+
+	if (!value && nothing)
+		return 0;
+	if (field->wrapped)
+		status = write_wrapped(encoder, number, value);
+	else if (field->kind == SCHEMA_ARRAY)
+		status = write_list(encoder, field, number, value);
+	else if (field->kind == SCHEMA_MAP)
+		status = write_map(encoder, field, number, value);
+	else
+		status = write_value(encoder, field, field->kind, number, value);
+	return status == 0
+		       ? 0
+		       : error_wrap(encoder->err, "%s", schema_text(encoder->schema, field->name));
+}
+
+/* What is being written: a type's fields in the order of their numbers, and their values. */
+struct message {
+	const struct schema_field *fields; /* of the type */
+	const uint16_t *order;
+	size_t count;				       /* that have a number */
+	const struct value *values[SCHEMA_FIELDS_MAX]; /* by place in the type */
+};
+
+/* The fields from `at` on that share `level` embedded messages; sets `at` behind them. */
+static int write_fields(struct encoder *encoder, const struct message *message, unsigned level,
+			size_t *at)
+{
+	const uint8_t *path = message->fields[message->order[*at]].number;
+
+	while (*at < message->count) {
+		uint16_t place = message->order[*at];
+		const struct schema_field *field = &message->fields[place];
 		size_t start;
 
-		write_tag(encoder, number, PROTOBUF_BYTES);
-		start = encoder->out->size;
-		write_bytes(encoder, 1, sorted[i]->key, sorted[i]->key_size);
-		status = write_value(encoder, field, field->element, 2, sorted[i]->value);
-		if (status == 0)
-			close_message(encoder, start);
-	}
-	free(sorted);
-	return status;
-}
-
-static int write_field(struct encoder *encoder, const struct schema_field *field,
-		       const struct value *object)
-{
-	const char *name = schema_text(encoder->schema, field->name);
-	const struct value *value = value_get(object, name);
-	unsigned number = field->number[field->depth - 1];
-	int status = 0;
-
-	if (!value || (value->kind == VALUE_NULL && field->kind != SCHEMA_TIME))
-		return 0;
-	if (field->kind == SCHEMA_ARRAY) {
-		if (value->kind != VALUE_ARRAY)
-			status = refuse(encoder, "a list is none");
-		for (uint32_t i = 0; i < value->count && status == 0; i++)
-			status = write_value(encoder, field, field->element, number,
-					     value->array.items[i]);
-	} else if (field->kind == SCHEMA_MAP) {
-		status = value->kind == VALUE_OBJECT ? write_map(encoder, field, number, value)
-						     : refuse(encoder, "a map is none");
-	} else {
-		status = write_value(encoder, field, field->kind, number, value);
-	}
-	return status == 0 ? 0 : error_wrap(encoder->err, "%s", name);
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-	const struct schema_field *const *left = a, *const *right = b;
-
-	return memcmp((*left)->number, (*right)->number, sizeof((*left)->number));
-}
-
-/* Fields that share `level` embedded messages, sorted by number. */
-static int write_fields(struct encoder *encoder, const struct schema_field **fields, size_t count,
-			unsigned level, const struct value *object)
-{
-	for (size_t i = 0; i < count;) {
-		size_t run = 1, start;
-
-		if (fields[i]->depth == level + 1) {
-			if (write_field(encoder, fields[i], object) != 0)
+		if (memcmp(field->number, path, level) != 0)
+			return 0;
+		if (field->depth == level + 1) {
+			if (write_field(encoder, field, message->values[place]) != 0)
 				return -1;
-			i++;
+			++*at;
 			continue;
 		}
-		while (i + run < count &&
-		       fields[i + run]->number[level] == fields[i]->number[level])
-			run++;
-		write_tag(encoder, fields[i]->number[level], PROTOBUF_BYTES);
+		write_tag(encoder, field->number[level], PROTOBUF_BYTES);
 		start = encoder->out->size;
-		if (write_fields(encoder, fields + i, run, level + 1, object) != 0)
+		if (write_fields(encoder, message, level + 1, at) != 0)
 			return -1;
 		close_message(encoder, start);
-		i += run;
 	}
 	return 0;
 }
@@ -321,20 +431,27 @@ static int write_fields(struct encoder *encoder, const struct schema_field **fie
 static int write_message(struct encoder *encoder, const struct schema_type *type,
 			 const struct value *value)
 {
-	const struct schema_field *fields[FIELDS_MAX];
-	size_t count = 0;
+	struct message message = {.fields = schema_field_at(encoder->schema, type, 0),
+				  .order = schema_wire_order(encoder->schema, type)};
+	size_t at = 0;
 
-	for (size_t i = 0; i < type->field_count; i++) {
-		const struct schema_field *field = schema_field_at(encoder->schema, type, i);
+	if (value && value->kind == VALUE_NULL)
+		value = NULL;
+	if (value && value->kind != VALUE_OBJECT)
+		return refuse(encoder, "an object is none");
+	for (uint32_t i = 0; value && i < value->count; i++) {
+		const struct value_member *member = &value->object.members[i];
+		const struct schema_field *field =
+			schema_field_get(encoder->schema, type, member->key, member->key_size);
 
-		if (!field->depth)
-			continue;
-		if (count == FIELDS_MAX)
-			return refuse(encoder, "a type has too many fields");
-		fields[count++] = field;
+		if (field && member->value->kind != VALUE_NULL)
+			message.values[field - message.fields] = member->value;
 	}
-	qsort(fields, count, sizeof(fields[0]), compare_numbers);
-	return write_fields(encoder, fields, count, 0, value);
+	/* Those without a number come last. */
+	for (message.count = type->field_count; message.count > 0; message.count--)
+		if (message.fields[message.order[message.count - 1]].depth)
+			break;
+	return message.count ? write_fields(encoder, &message, 0, &at) : 0;
 }
 
 int protobuf_encode(struct cox_buf *out, const struct schema *schema,
@@ -346,30 +463,52 @@ int protobuf_encode(struct cox_buf *out, const struct schema *schema,
 	return write_message(&encoder, type, value);
 }
 
-int protobuf_encode_object(struct cox_buf *out, const struct schema *schema,
-			   const struct schema_type *type, const struct value *value,
-			   struct cox_error *err)
+void protobuf_open_object(struct cox_buf *out, const char *version, const char *kind, size_t size)
 {
-	struct encoder encoder = {out, schema, err};
-	const char *group = schema_text(schema, type->group);
-	size_t start, version;
+	struct encoder encoder = {out, NULL, NULL};
+	size_t start;
 
 	cox_buf_add(out, PROTOBUF_MAGIC, PROTOBUF_MAGIC_SIZE);
 	write_tag(&encoder, 1, PROTOBUF_BYTES);
 	start = out->size;
-	write_tag(&encoder, 1, PROTOBUF_BYTES);
-	version = out->size;
-	cox_buf_printf(out, "%s%s%s", group, *group ? "/" : "", schema_text(schema, type->version));
-	close_message(&encoder, version);
-	write_bytes(&encoder, 2, schema_text(schema, type->kind),
-		    strlen(schema_text(schema, type->kind)));
+	write_bytes(&encoder, 1, version, strlen(version));
+	write_bytes(&encoder, 2, kind, strlen(kind));
 	close_message(&encoder, start);
 	write_tag(&encoder, 2, PROTOBUF_BYTES);
-	start = out->size;
-	if (write_message(&encoder, type, value) != 0)
-		return -1;
-	close_message(&encoder, start);
+	write_varint(&encoder, size);
+}
+
+void protobuf_close_object(struct cox_buf *out)
+{
+	struct encoder encoder = {out, NULL, NULL};
+
 	write_bytes(&encoder, 3, "", 0);
 	write_bytes(&encoder, 4, "", 0);
+}
+
+void protobuf_write_bytes(struct cox_buf *out, unsigned number, const void *data, size_t size)
+{
+	struct encoder encoder = {out, NULL, NULL};
+
+	write_bytes(&encoder, number, data, size);
+}
+
+int protobuf_encode_object(struct cox_buf *out, const struct schema *schema,
+			   const struct schema_type *type, const struct value *value,
+			   struct cox_error *err)
+{
+	cox_autobuf raw = COX_BUF_INIT, version = COX_BUF_INIT;
+	const char *group = schema_text(schema, type->group);
+	const char *said = value_get_text(value, "apiVersion");
+
+	/* A type that several versions have says in the object which one this is. */
+	cox_buf_printf(&version, "%s%s%s", group, *group ? "/" : "",
+		       schema_text(schema, type->version));
+	if (protobuf_encode(&raw, schema, type, value, err) != 0)
+		return -1;
+	protobuf_open_object(out, *said ? said : version.data, schema_text(schema, type->kind),
+			     raw.size);
+	cox_buf_add(out, raw.data, raw.size);
+	protobuf_close_object(out);
 	return 0;
 }

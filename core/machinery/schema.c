@@ -105,6 +105,23 @@ const struct schema_field *schema_field_numbered(const struct schema *schema,
 	return NULL;
 }
 
+enum schema_choice schema_choice_of(const struct schema *schema, const struct schema_field *field)
+{
+	static const char *const names[] = {[SCHEMA_CHOICE_SCHEMAS] = SCHEMA_CHOICE_TYPE "OrArray",
+					    [SCHEMA_CHOICE_BOOL] = SCHEMA_CHOICE_TYPE "OrBool",
+					    [SCHEMA_CHOICE_STRINGS] =
+						    SCHEMA_CHOICE_TYPE "OrStringArray"};
+	const char *name;
+
+	if (!field->type)
+		return SCHEMA_CHOICE_NONE;
+	name = schema_text(schema, schema->types[field->type - 1].name);
+	for (int i = SCHEMA_CHOICE_SCHEMAS; i <= SCHEMA_CHOICE_STRINGS; i++)
+		if (strcmp(name, names[i]) == 0)
+			return (enum schema_choice)i;
+	return SCHEMA_CHOICE_NONE;
+}
+
 const struct schema_resource *schema_resource_get(const struct schema *schema, const char *group,
 						  const char *version, const char *name)
 {

@@ -70,6 +70,29 @@ static inline const struct schema_type *schema_field_type(const struct schema *s
 	return &schema->types[field->type - 1];
 }
 
+/*
+ * Values that are one of two things in JSON: a schema (an object), or else what
+ * the name says. In protobuf they are messages with the schema as field 1 and
+ * the other as field 2, but for the boolean, which comes first.
+ */
+enum schema_choice {
+	SCHEMA_CHOICE_NONE = 0, /* any JSON */
+	SCHEMA_CHOICE_SCHEMAS,
+	SCHEMA_CHOICE_BOOL,
+	SCHEMA_CHOICE_STRINGS
+};
+#define SCHEMA_CHOICE_TYPE "apiextensions.v1.JSONSchemaProps"
+
+/* Of a SCHEMA_ANY field, or one with such elements. */
+enum schema_choice schema_choice_of(const struct schema *schema, const struct schema_field *field);
+
+/* The places of a type's fields in the order of their protobuf numbers; 0 comes last. */
+static inline const uint16_t *schema_wire_order(const struct schema *schema,
+						const struct schema_type *type)
+{
+	return schema->orders + type->order + type->field_count;
+}
+
 /* By group, version and plural ("", "v1", "pods"). NULL: none. */
 const struct schema_resource *schema_resource_get(const struct schema *schema, const char *group,
 						  const char *version, const char *name);

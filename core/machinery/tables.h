@@ -73,7 +73,8 @@ struct schema_field {
 	uint8_t list_type; /* enum schema_list_type */
 	uint8_t depth;	   /* protobuf: how many of `number` count; 0: no number */
 	uint8_t number[4]; /* field number inside embedded messages: {2, 1} is 2.1 */
-	uint8_t reserved[2];
+	uint8_t wrapped;   /* protobuf: a list of strings that is a message of its own */
+	uint8_t reserved[1];
 };
 
 /* schema_type.flags */
@@ -89,7 +90,7 @@ struct schema_type {
 	uint32_t group, version, kind; /* of what is an object by itself; kind "": a part */
 	uint32_t description;
 	uint32_t fields;   /* index of the first; they are in output order */
-	uint32_t order;	   /* index into schema.orders: the fields sorted by name */
+	uint32_t order;	   /* index into schema.orders: the fields by name, then by number */
 	uint32_t defaults; /* index of the first of default_count computed defaults */
 	uint16_t field_count;
 	uint16_t default_count;
