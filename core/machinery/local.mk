@@ -16,7 +16,8 @@ core_libcoxcore_la_SOURCES += \
 	%D%/selector.h %D%/selector_build.h \
 	%D%/value.c %D%/value.h \
 	%D%/yaml.c %D%/yaml.h \
-	%D%/yaml_scalar.c %D%/yaml_scalar.h
+	%D%/yaml_scalar.c %D%/yaml_scalar.h \
+	%D%/yaml_write.c
 
 # Schema: tables made of the YAML of api/, and what walks over them.
 core_libcoxcore_la_SOURCES += \

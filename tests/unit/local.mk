@@ -122,6 +122,12 @@ tests_unit_protobuf_tool_SOURCES = %D%/protobuf_tool.c
 tests_unit_protobuf_tool_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_protobuf_tool_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/roundtrip
+TESTS += tests/unit/roundtrip
+tests_unit_roundtrip_SOURCES = %D%/roundtrip.c
+tests_unit_roundtrip_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_roundtrip_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/selector
 TESTS += tests/unit/selector
 tests_unit_selector_SOURCES = %D%/selector.c
