@@ -6,8 +6,8 @@
 #include <coxswain/kit/cleanup.h>
 #include <string.h>
 
-static const char *const verbs[] = {"get",    "list",  "watch",	 "create",
-				    "update", "patch", "delete", "deletecollection"};
+static const char *const verbs[] = {"create", "delete", "deletecollection", "get",
+				    "list",   "patch",	"update",	    "watch"};
 
 static uint32_t verbs_read(struct source *source, yaml_node_t *node)
 {

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static const char *const verb_names[] = {"get",	   "list",  "watch",  "create",
-					 "update", "patch", "delete", "deletecollection"};
+static const char *const verb_names[] = {"create", "delete", "deletecollection", "get",
+					 "list",   "patch",  "update",		 "watch"};
 
 bool schema_list_has(const struct schema *schema, uint32_t list, const char *text)
 {

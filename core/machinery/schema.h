@@ -111,7 +111,7 @@ const struct schema_label *schema_label_get(const struct schema *schema,
 					    const struct schema_resource *resource,
 					    const char *name);
 
-/* "get", "deletecollection", … in discovery's order for bit 0, 1, …; NULL: no such bit. */
+/* "create", "delete", … in discovery's order for bit 0, 1, …; NULL: no such bit. */
 const char *schema_verb_name(unsigned bit);
 unsigned schema_verb_bit(const char *name); /* 0: none */
 

@@ -107,15 +107,15 @@ struct schema_default {
 	uint32_t rule;	    /* name of a function of defaults.c; "": none */
 };
 
-enum schema_verb {
-	SCHEMA_GET = 1 << 0,
-	SCHEMA_LIST = 1 << 1,
-	SCHEMA_WATCH = 1 << 2,
-	SCHEMA_CREATE = 1 << 3,
-	SCHEMA_UPDATE = 1 << 4,
+enum schema_verb { /* in discovery's order */
+	SCHEMA_CREATE = 1 << 0,
+	SCHEMA_DELETE = 1 << 1,
+	SCHEMA_DELETE_COLLECTION = 1 << 2,
+	SCHEMA_GET = 1 << 3,
+	SCHEMA_LIST = 1 << 4,
 	SCHEMA_PATCH = 1 << 5,
-	SCHEMA_DELETE = 1 << 6,
-	SCHEMA_DELETE_COLLECTION = 1 << 7
+	SCHEMA_UPDATE = 1 << 6,
+	SCHEMA_WATCH = 1 << 7
 };
 
 /* schema_resource.flags */

@@ -139,7 +139,7 @@ static void test_resources(void **state)
 	assert_null(schema_resource_get(s, "", "v1", "Pods"));
 	assert_null(schema_resource_get(s, "", "v2", "pods"));
 	assert_int_equal(s->resource_count, 68);
-	assert_string_equal(schema_verb_name(7), "deletecollection");
+	assert_string_equal(schema_verb_name(7), "watch");
 	assert_null(schema_verb_name(8));
 	assert_int_equal(schema_verb_bit("watch"), SCHEMA_WATCH);
 	assert_int_equal(schema_verb_bit("proxy"), 0);
