@@ -2,6 +2,7 @@
 /* Bindings and evictions; see the header. */
 #include "apiserver/binding.h"
 
+#include "apiserver/answer.h"
 #include "apiserver/body.h"
 #include "apiserver/delete.h"
 #include "apiserver/metadata.h"
@@ -17,7 +18,7 @@ static void answer_created(struct write *write, uint64_t revision)
 				   "\"status\":\"Success\",\"code\":201}";
 
 	(void)revision;
-	call_answer(write->call, 201, "application/json", body, sizeof(body) - 1);
+	answer_json(write->call, 201, "meta.v1.Status", body, sizeof(body) - 1);
 }
 
 static int refuse(struct write *write, const char *why, struct cox_error *err)
@@ -80,8 +81,9 @@ static int make_bound(struct write *write, struct cox_error *err)
 		return refuse(write, "the pod of that name is another one", err);
 	if (metadata_deleting(write->old))
 		return refuse(write,
-			      arena_printf(arena, "pod %s is being deleted, cannot be assigned to "
-						  "a host",
+			      arena_printf(arena,
+					   "pod %s is being deleted, cannot be assigned to "
+					   "a host",
 					   write->name),
 			      err);
 	if (*bound)
@@ -125,8 +127,7 @@ static int check_binding(const struct value *binding, struct cox_error *err)
 
 static void bind(struct api_call *call)
 {
-	const struct schema_type *type =
-		schema_type_named(call->server->schema, "core.v1.Binding");
+	const struct schema_type *type = schema_type_named(call->server->schema, "core.v1.Binding");
 	struct api_resource *pods = apiserver_stored(call->server, "", "pods");
 	struct write *write = write_new(call, pods, WRITE_UPDATE);
 	cox_autoerror err = COX_ERROR_INIT;
@@ -135,7 +136,8 @@ static void bind(struct api_call *call)
 	write->subresource = "binding";
 	write->make = make_bound;
 	write->answer = answer_created;
-	if (write_options_parse(call->request->parameters, call->request->parameter_count,
+	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0 ||
+	    write_options_parse(call->request->parameters, call->request->parameter_count,
 				&write->options, &err) != 0)
 		goto fail;
 	write->job = body_decode(call, type, write->options.validation, &err);
@@ -170,12 +172,13 @@ static void evict(struct api_call *call)
 	struct value *eviction;
 
 	write->shape = (struct shape){.resource = call->resource, .form_version = ""};
-	if (write_options_parse(call->request->parameters, call->request->parameter_count,
+	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0 ||
+	    write_options_parse(call->request->parameters, call->request->parameter_count,
 				&write->options, &err) != 0)
 		goto fail;
 	eviction = body_decode(call, type, write->options.validation, &err);
-	if (!eviction || delete_options_parse(NULL, 0, value_get(eviction, "deleteOptions"),
-					      options, &err) != 0)
+	if (!eviction ||
+	    delete_options_parse(NULL, 0, value_get(eviction, "deleteOptions"), options, &err) != 0)
 		goto fail;
 	options->dry_run |= write->options.dry_run;
 	delete_prepare(write, options);

@@ -8,8 +8,8 @@
 
 #include "apiserver/call.h"
 
-void binding_serve(struct api_call *call);	    /* pods/NAME/binding */
+void binding_serve(struct api_call *call);	      /* pods/NAME/binding */
 void binding_serve_collection(struct api_call *call); /* bindings */
-void binding_serve_eviction(struct api_call *call); /* pods/NAME/eviction */
+void binding_serve_eviction(struct api_call *call);   /* pods/NAME/eviction */
 
 #endif

@@ -2,6 +2,7 @@
 /* Calls; see the header. */
 #include "apiserver/call.h"
 
+#include "apiserver/answer.h"
 #include "apiserver/local.h"
 #include "apiserver/measure.h"
 #include "apiserver/status.h"
@@ -232,29 +233,20 @@ void call_fail(struct api_call *call, const struct cox_error *err)
 	char retry[16];
 	struct http_header headers[2];
 	size_t count = 0;
-	struct http_piece piece;
-	struct http_response response = {.content_type = "application/json",
-					 .headers = headers,
-					 .pieces = &piece,
-					 .piece_count = 1};
+	unsigned code = (unsigned)error_http_code(
+		err->reason == COX_REASON_NONE ? COX_REASON_INTERNAL_ERROR : err->reason);
 
 	if (err->retry_after) {
 		snprintf(retry, sizeof(retry), "%u", err->retry_after);
 		headers[count++] = (struct http_header){"Retry-After",
 							arena_strdup(&call->request->arena, retry)};
 	}
-	response.status = (unsigned)error_http_code(
-		err->reason == COX_REASON_NONE ? COX_REASON_INTERNAL_ERROR : err->reason);
-	if (response.status == 401 && call->server->offers_basic)
+	if (code == 401 && call->server->offers_basic)
 		headers[count++] = (struct http_header){"WWW-Authenticate",
 							"Basic realm=\"kubernetes-master\""};
 	status_write_error(&body, err);
-	response.header_count = count;
-	if (response.status >= 500)
+	if (code >= 500)
 		log_warning("%s %s: %s", call->request->method_name, call->request->target,
 			    error_text(err));
-	piece = (struct http_piece){
-		.data = arena_strndup(&call->request->arena, body.data, body.size),
-		.size = body.size};
-	call_respond(call, &response);
+	answer_error(call, code, headers, count, body.data, body.size);
 }

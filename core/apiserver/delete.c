@@ -8,6 +8,7 @@
 #include "apiserver/delete.h"
 
 #include "apiserver/admission.h"
+#include "apiserver/answer.h"
 #include "apiserver/body.h"
 #include "apiserver/metadata.h"
 #include "apiserver/read.h"
@@ -152,7 +153,7 @@ static void answer_deleted(struct write *write, uint64_t revision)
 	}
 	status_write_success(&body, resource->group, resource->name, write->name,
 			     value_get_text(value_get(write->old, "metadata"), "uid"));
-	call_answer(write->call, 200, "application/json", body.data, body.size);
+	answer_json(write->call, 200, "meta.v1.Status", body.data, body.size);
 }
 
 void delete_prepare(struct write *write, const struct delete_options *options)

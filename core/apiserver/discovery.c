@@ -2,7 +2,9 @@
 /* Discovery; see the header. */
 #include "apiserver/discovery.h"
 
+#include "apiserver/answer.h"
 #include "apiserver/endpoints.h"
+#include "apiserver/transcode.h"
 
 #include <coxswain/kit/buf.h>
 #include <inttypes.h>
@@ -56,9 +58,8 @@ void discovery_answer_document(struct api_call *call, const char *content_type,
 	char *etag = arena_printf(call->arena, "\"%016" PRIX64 "%016" PRIX64 "\"",
 				  cox_siphash13(seeds[0], body->data, body->size),
 				  cox_siphash13(seeds[1], body->data, body->size));
-	struct http_header headers[] = {{"Etag", etag},
-					{"Cache-Control", "public"},
-					{"Vary", "Accept"}};
+	struct http_header headers[] = {
+		{"Etag", etag}, {"Cache-Control", "public"}, {"Vary", "Accept"}};
 	struct http_piece piece = {.data = arena_strndup(call->arena, body->data, body->size),
 				   .size = body->size};
 	struct http_response response = {.status = 200,
@@ -77,10 +78,26 @@ void discovery_answer_document(struct api_call *call, const char *content_type,
 	call_respond(call, &response);
 }
 
+/* The document as the client wants it; it was made as JSON, of the named type. */
+static void answer_document(struct api_call *call, const char *type, const struct cox_buf *json)
+{
+	const struct schema *schema = call->server->schema;
+	cox_autobuf out = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (transcode(schema, schema_type_named(schema, type), call->media.format,
+		      call->media.pretty, (struct cox_bytes){json->data, json->size}, &out,
+		      &err) != 0)
+		call_fail(call, &err);
+	else
+		discovery_answer_document(
+			call, negotiate_content_type(&call->media, false, call->arena), &out);
+}
+
 /* Aggregated */
 
-static void write_kind(const struct schema *schema, uint32_t group, uint32_t version,
-		       uint32_t kind, struct cox_buf *out)
+static void write_kind(const struct schema *schema, uint32_t group, uint32_t version, uint32_t kind,
+		       struct cox_buf *out)
 {
 	cox_buf_printf(out,
 		       "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}",
@@ -114,8 +131,8 @@ static void write_aggregated_resource(const struct schema *schema,
 	cox_buf_str(out, row->subresource_count ? "]}" : "}");
 }
 
-static void write_aggregated_group(const struct apiserver *server,
-				   const struct schema_group *group, struct cox_buf *out)
+static void write_aggregated_group(const struct apiserver *server, const struct schema_group *group,
+				   struct cox_buf *out)
 {
 	const struct schema *schema = server->schema;
 	const char *name = schema_text(schema, group->name);
@@ -172,8 +189,7 @@ static void answer_aggregated(struct api_call *call, bool core)
 		write_aggregated_group(server, &schema->groups[i], &out);
 	}
 	cox_buf_str(&out, "]}");
-	discovery_answer_document(
-		call, negotiate_content_type(&call->media, false, call->arena), &out);
+	answer_document(call, "apidiscovery.v2.APIGroupDiscoveryList", &out);
 }
 
 /* One document a group version */
@@ -206,8 +222,7 @@ static int negotiate_discovery(struct api_call *call, unsigned more)
 {
 	cox_autoerror err = COX_ERROR_INIT;
 
-	if (negotiate_accept(http_header(call->request, "Accept"), OFFER_JSON | more, &call->media,
-			     &err) == 0)
+	if (answer_negotiate(call, ANSWER_FORMATS | more, &err) == 0)
 		return 0;
 	call_fail(call, &err);
 	return -1;
@@ -229,7 +244,7 @@ void discovery_api(struct api_call *call)
 			  "\"serverAddress\":");
 	cox_buf_json_string(&out, host ? host : "", host ? strlen(host) : 0);
 	cox_buf_str(&out, "}]}");
-	call_answer(call, 200, "application/json", out.data, out.size);
+	answer_json(call, 200, "meta.v1.APIVersions", out.data, out.size);
 }
 
 void discovery_apis(struct api_call *call)
@@ -256,7 +271,7 @@ void discovery_apis(struct api_call *call)
 		write_group(call->server, &schema->groups[i], false, &out);
 	}
 	cox_buf_str(&out, "]}");
-	discovery_answer_document(call, "application/json", &out);
+	answer_document(call, "meta.v1.APIGroupList", &out);
 }
 
 void discovery_group(struct api_call *call, const char *group)
@@ -273,7 +288,7 @@ void discovery_group(struct api_call *call, const char *group)
 	for (uint32_t i = 0; i < schema->group_count; i++)
 		if (strcmp(schema_text(schema, schema->groups[i].name), group) == 0)
 			write_group(call->server, &schema->groups[i], true, &out);
-	discovery_answer_document(call, "application/json", &out);
+	answer_document(call, "meta.v1.APIGroup", &out);
 }
 
 static void write_resource(const struct schema *schema, const struct schema_resource *row,
@@ -341,5 +356,5 @@ void discovery_version(struct api_call *call, const char *group, const char *ver
 		}
 	}
 	cox_buf_str(&out, "]}");
-	discovery_answer_document(call, "application/json", &out);
+	answer_document(call, "meta.v1.APIResourceList", &out);
 }

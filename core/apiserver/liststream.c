@@ -2,17 +2,28 @@
 /* Streamed lists; see the header. */
 #include "apiserver/liststream.h"
 
+#include "base/log.h"
+
 #include <coxswain/kit/alloc.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* A list that is shorter than this is answered whole. Longer ones may be compressed. */
+enum { WHOLE = 128 * 1024 };
+
+/* Where a list stands. */
+struct position {
+	const struct selection *selection;
+	struct store_iterator iterator;
+	uint64_t left;
+	bool limited;
+};
+
 struct list_stream {
 	struct store_snapshot *snapshot;
 	struct selection *selection;
-	struct store_iterator iterator;
-	char *after; /* what `iterator` continues behind */
-	uint64_t left;
-	bool limited;
+	struct position position;
+	char *after; /* what the iterator continues behind */
 	struct cox_buf head, tail;
 	/* What is being copied out now. */
 	struct cox_bytes now;
@@ -20,38 +31,110 @@ struct list_stream {
 	enum { STREAM_HEAD, STREAM_COMMA, STREAM_ITEM, STREAM_TAIL, STREAM_DONE } state;
 	struct store_entry *next; /* borrowed from the snapshot */
 	bool any;
+	/* If it is transcoded: */
+	struct shape shape;
+	struct shape_list list;
+	struct cox_buf item;
 };
 
-static struct store_entry *next_match(struct list_stream *stream)
+static void begin(struct position *position, const struct list_source *source)
+{
+	position->selection = source->selection;
+	position->limited = source->limit != 0;
+	position->left = source->limit;
+	store_iterate(&position->iterator, source->snapshot, &source->selection->scope,
+		      source->after);
+}
+
+static struct store_entry *next_match(struct position *position)
 {
 	struct store_entry *entry;
 
-	if (stream->limited && stream->left == 0)
+	if (position->limited && position->left == 0)
 		return NULL;
-	while ((entry = store_iterator_next(&stream->iterator)))
-		if (!store_entry_error(entry) && selection_matches(stream->selection, entry))
+	while ((entry = store_iterator_next(&position->iterator)))
+		if (!store_entry_error(entry) && selection_matches(position->selection, entry))
 			break;
-	stream->left--;
+	position->left--;
 	return entry;
 }
 
-/* The bytes that follow those of the present state. */
-static void step(struct list_stream *stream)
+/* Transcoding */
+
+/* One more item; what was made is kept for others if `keep`. */
+static int add_entry(struct shape_list *list, struct store_entry *entry, bool keep,
+		     struct cox_error *err)
+{
+	struct store_forms *forms = list->shape->resource->server->forms;
+	uint64_t form = shape_form(list->shape, FORM_ITEM);
+	cox_autobuf item = COX_BUF_INIT;
+	struct bytes *made;
+
+	if (!form)
+		return shape_list_add(list, store_entry_json(entry), err);
+	made = store_forms_get(forms, entry, form);
+	if (!made && !keep)
+		return shape_list_add(list, store_entry_json(entry), err);
+	if (!made) {
+		if (shape_item(list->shape, store_entry_json(entry), &item, err) != 0)
+			return -1;
+		made = store_forms_put(forms, entry, form, bytes_copy(item.data, item.size));
+	}
+	shape_list_add_item(list, (struct cox_bytes){made->data, made->size});
+	bytes_unref(made);
+	return 0;
+}
+
+/* How many bytes all that is still to come takes. */
+static int measure_rest(const struct shape *shape, struct position rest, uint64_t *size,
+			struct cox_error *err)
+{
+	cox_autobuf item = COX_BUF_INIT;
+	struct shape_list list = {.shape = shape, .out = &item};
+	struct store_entry *entry;
+
+	*size = 0;
+	while ((entry = next_match(&rest))) {
+		cox_buf_clear(&item);
+		if (add_entry(&list, entry, false, err) != 0)
+			return -1;
+		*size += item.size;
+	}
+	return 0;
+}
+
+/* Streaming */
+
+/* The bytes that follow those of the present state; -1 if they cannot be made. */
+static int step_made(struct list_stream *stream)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+	struct store_entry *entry = next_match(&stream->position);
+
+	cox_buf_clear(&stream->item);
+	if (!entry) {
+		stream->state = STREAM_TAIL;
+		stream->now = (struct cox_bytes){stream->tail.data, stream->tail.size};
+		return 0;
+	}
+	if (add_entry(&stream->list, entry, false, &err) != 0) {
+		log_error("list of %s: %s", stream->shape.resource->name, error_text(&err));
+		return -1;
+	}
+	stream->now = (struct cox_bytes){stream->item.data, stream->item.size};
+	return 0;
+}
+
+static void step_canonical(struct list_stream *stream)
 {
 	static const struct cox_bytes comma = {",", 1};
 
-	stream->at = 0;
 	if (stream->state == STREAM_COMMA) {
 		stream->state = STREAM_ITEM;
 		stream->now = store_entry_json(stream->next);
 		return;
 	}
-	if (stream->state == STREAM_TAIL) {
-		stream->state = STREAM_DONE;
-		stream->now = (struct cox_bytes){NULL, 0};
-		return;
-	}
-	stream->next = next_match(stream);
+	stream->next = next_match(&stream->position);
 	if (!stream->next) {
 		stream->state = STREAM_TAIL;
 		stream->now = (struct cox_bytes){stream->tail.data, stream->tail.size};
@@ -65,6 +148,20 @@ static void step(struct list_stream *stream)
 	}
 }
 
+static int step(struct list_stream *stream)
+{
+	stream->at = 0;
+	if (stream->state == STREAM_TAIL) {
+		stream->state = STREAM_DONE;
+		stream->now = (struct cox_bytes){NULL, 0};
+		return 0;
+	}
+	if (stream->shape.resource)
+		return step_made(stream);
+	step_canonical(stream);
+	return 0;
+}
+
 static int64_t produce(void *producer, char *out, size_t room)
 {
 	struct list_stream *stream = producer;
@@ -74,7 +171,8 @@ static int64_t produce(void *producer, char *out, size_t room)
 		size_t size = stream->now.size - stream->at;
 
 		if (size == 0) {
-			step(stream);
+			if (step(stream) != 0)
+				return -1;
 			continue;
 		}
 		if (size > room - done)
@@ -94,30 +192,113 @@ static void produce_end(void *producer)
 	selection_free(stream->selection);
 	cox_buf_free(&stream->head);
 	cox_buf_free(&stream->tail);
+	cox_buf_free(&stream->item);
 	free(stream->after);
 	free(stream);
 }
 
-void liststream_answer(struct api_call *call, const struct list_source *source)
+static struct list_stream *stream_new(const struct list_source *source)
 {
 	struct list_stream *stream = cox_new(struct list_stream);
-	struct http_response response = {.status = 200,
-					 .flags = HTTP_RESPONSE_GZIP,
-					 .content_type = "application/json",
-					 .produce = produce,
-					 .produce_end = produce_end,
-					 .producer = stream,
-					 .length = HTTP_LENGTH_UNKNOWN};
 
 	stream->snapshot = source->snapshot;
 	stream->selection = source->selection;
-	stream->limited = source->limit != 0;
-	stream->left = source->limit;
-	stream->after = cox_memdup(source->after.data, source->after.size);
-	store_iterate(&stream->iterator, stream->snapshot, &stream->selection->scope,
-		      (struct cox_bytes){stream->after, source->after.size});
-	shape_list_open(source->resource, &source->meta, &stream->head);
-	shape_list_close(&stream->tail);
+	return stream;
+}
+
+static void respond(struct api_call *call, struct list_stream *stream, uint64_t length)
+{
+	struct http_response response = {.status = 200,
+					 .flags = HTTP_RESPONSE_GZIP,
+					 .produce = produce,
+					 .produce_end = produce_end,
+					 .producer = stream,
+					 .length = length};
+
+	response.content_type = negotiate_content_type(&call->media, false, call->arena);
 	stream->now = (struct cox_bytes){stream->head.data, stream->head.size};
 	call_respond(call, &response);
+}
+
+/* The length of a short list; that of a longer one is not worth the way. */
+static uint64_t length_of(const struct list_stream *stream)
+{
+	struct position ahead = stream->position;
+	uint64_t size = stream->head.size + stream->tail.size;
+	struct store_entry *entry;
+
+	for (bool any = false; (entry = next_match(&ahead)); any = true) {
+		size += store_entry_json(entry).size + any;
+		if (size >= WHOLE)
+			return HTTP_LENGTH_UNKNOWN;
+	}
+	return size;
+}
+
+void liststream_answer(struct api_call *call, const struct list_source *source)
+{
+	struct list_stream *stream = stream_new(source);
+	struct list_source copy = *source;
+
+	/* The key lies in the request's arena, which may go first. */
+	stream->after = cox_memdup(source->after.data, source->after.size);
+	copy.after.data = stream->after;
+	begin(&stream->position, &copy);
+	shape_list_head(&source->shape, &source->meta, 0, &stream->head);
+	shape_list_tail(&source->shape, &source->meta, true, &stream->tail);
+	respond(call, stream, length_of(stream));
+}
+
+/* The rest behind the items that are in `made` is streamed. */
+static void stream_rest(struct api_call *call, const struct list_source *source,
+			const struct shape_list *made, const struct position *position)
+{
+	struct list_stream *stream = stream_new(source);
+	cox_autoerror err = COX_ERROR_INIT;
+	uint64_t rest;
+
+	stream->shape = source->shape;
+	stream->position = *position;
+	stream->list = *made;
+	stream->list.shape = &stream->shape;
+	stream->list.out = &stream->item;
+	if (source->shape.format == MEDIA_PROTOBUF) {
+		if (measure_rest(&stream->shape, *position, &rest, &err) != 0) {
+			produce_end(stream);
+			call_fail(call, &err);
+			return;
+		}
+		shape_list_head(&stream->shape, &source->meta, made->out->size + rest,
+				&stream->head);
+	}
+	cox_buf_add(&stream->head, made->out->data, made->out->size);
+	shape_list_tail(&stream->shape, &source->meta, true, &stream->tail);
+	respond(call, stream, HTTP_LENGTH_UNKNOWN);
+}
+
+void liststream_answer_made(struct api_call *call, const struct list_source *source)
+{
+	cox_autobuf out = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+	struct store_entry *entry;
+	struct position position;
+	struct shape_list list;
+	int status = 0;
+
+	begin(&position, source);
+	shape_list_begin(&list, &source->shape, &source->meta, &out);
+	while (out.size < WHOLE && status == 0 && (entry = next_match(&position)))
+		status = add_entry(&list, entry, true, &err);
+	if (status == 0 && out.size >= WHOLE) {
+		stream_rest(call, source, &list, &position);
+		return;
+	}
+	store_snapshot_unref(source->snapshot);
+	selection_free(source->selection);
+	if (status != 0) {
+		call_fail(call, &err);
+		return;
+	}
+	shape_list_end(&list);
+	call_answer_buf(call, 200, negotiate_content_type(&call->media, false, call->arena), &out);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A list of canonical bytes, streamed: the answer holds a snapshot and an
- * iterator, and copies object after object into the connection's buffer. A list
- * of 100,000 objects costs a few KB of its own.
+ * Lists, streamed: the answer holds a snapshot and an iterator, and object after
+ * object goes into the connection's buffer, as the store has it or transcoded
+ * on its way. A list of 100,000 objects costs a few KB of its own, 128 KB if it
+ * is transcoded. Short ones are made whole, so that their length is told.
  */
 #ifndef COX_APISERVER_LISTSTREAM_H
 #define COX_APISERVER_LISTSTREAM_H
@@ -12,7 +13,7 @@
 #include "apiserver/shape.h"
 
 struct list_source {
-	const struct api_resource *resource;
+	struct shape shape;
 	struct store_snapshot *snapshot; /* taken over, */
 	struct selection *selection;	 /* and this */
 	struct cox_bytes after;
@@ -20,7 +21,12 @@ struct list_source {
 	struct list_meta meta;
 };
 
-/* 200 and the list; the call is gone after. */
+/* 200 and the list of canonical bytes; the call is gone after. Does not block. */
 void liststream_answer(struct api_call *call, const struct list_source *source);
+/*
+ * The same in any form. On a worker: the beginning is made here, and in
+ * protobuf everything is made once before, for its length comes first.
+ */
+void liststream_answer_made(struct api_call *call, const struct list_source *source);
 
 #endif

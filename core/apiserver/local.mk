@@ -3,6 +3,7 @@
 core_libcoxcore_la_SOURCES += \
 	%D%/admission.c %D%/admission.h \
 	%D%/allocate.c %D%/allocate.h \
+	%D%/answer.c %D%/answer.h \
 	%D%/binding.c %D%/binding.h \
 	%D%/body.c %D%/body.h \
 	%D%/call.c %D%/call.h \
@@ -49,12 +50,14 @@ core_libcoxcore_la_SOURCES += \
 	%D%/servicetype.c %D%/servicetype.h \
 	%D%/serving.c %D%/serving.h \
 	%D%/shape.c %D%/shape.h \
+	%D%/shapelist.c \
 	%D%/status.c %D%/status.h \
 	%D%/strategies.c \
 	%D%/strategy.h \
 	%D%/subresource.c %D%/subresource.h \
 	%D%/table.c %D%/table.h \
 	%D%/token.c %D%/token.h \
+	%D%/transcode.c %D%/transcode.h \
 	%D%/virtual.c %D%/virtual.h \
 	%D%/watch.c %D%/watch.h \
 	%D%/write.c %D%/write.h \

@@ -2,7 +2,8 @@
 /* Content negotiation; see the header. */
 #include "apiserver/negotiate.h"
 
-#include <coxswain/kit/text.h>
+#include <coxswain/kit/buf.h>
+#include <coxswain/kit/cleanup.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,7 +17,8 @@ struct piece {
 
 struct clause {
 	struct piece type; /* "application/json" */
-	struct piece as, version, group, stream, pretty;
+	struct piece as, version, group, stream, server, pretty;
+	bool shaped; /* one of as, version and group was there */
 	int quality; /* thousandths */
 };
 
@@ -65,6 +67,7 @@ static void parse_parameter(struct clause *clause, const char *from, const char 
 		return;
 	name = trim(from, equals);
 	value = trim(equals + 1, to);
+	clause->shaped |= piece_is(name, "as") || piece_is(name, "v") || piece_is(name, "g");
 	if (piece_is(name, "as"))
 		clause->as = value;
 	else if (piece_is(name, "v"))
@@ -73,6 +76,8 @@ static void parse_parameter(struct clause *clause, const char *from, const char 
 		clause->group = value;
 	else if (piece_is(name, "stream"))
 		clause->stream = value;
+	else if (piece_is(name, "sv"))
+		clause->server = value;
 	else if (piece_is(name, "pretty"))
 		clause->pretty = value;
 	else if (piece_is(name, "q"))
@@ -99,6 +104,8 @@ static size_t parse_clauses(const char *accept, struct clause clauses[CLAUSES_MA
 				parse_parameter(&clause, at, stop);
 			at = stop + 1;
 		}
+		if (piece_is(clause.type, "*"))
+			clause.type = (struct piece){"*/*", 3};
 		if (clause.type.size)
 			clauses[count++] = clause;
 		accept = *end ? end + 1 : end;
@@ -106,13 +113,16 @@ static size_t parse_clauses(const char *accept, struct clause clauses[CLAUSES_MA
 	return count;
 }
 
+#define ALL_FORMATS (OFFER_JSON | OFFER_YAML | OFFER_PROTOBUF)
+
+/* In the order in which they are preferred, and told. */
 static const struct {
 	const char *type;
 	enum media_format format;
 } formats[] = {
 	{"application/json", MEDIA_JSON},
-	{"application/vnd.kubernetes.protobuf", MEDIA_PROTOBUF},
 	{"application/yaml", MEDIA_YAML},
+	{"application/vnd.kubernetes.protobuf", MEDIA_PROTOBUF},
 	{"text/plain", MEDIA_TEXT},
 };
 
@@ -139,17 +149,21 @@ static const struct {
 	const char *as, *group, *version;
 	enum media_shape shape;
 	unsigned offer;
+	unsigned formats; /* that it has */
 } shapes[] = {
-	{"Table", "meta.k8s.io", "v1", SHAPE_TABLE, OFFER_TABLE},
-	{"Table", "meta.k8s.io", "v1beta1", SHAPE_TABLE, OFFER_TABLE},
-	{"PartialObjectMetadata", "meta.k8s.io", "v1", SHAPE_PARTIAL, OFFER_PARTIAL},
-	{"PartialObjectMetadata", "meta.k8s.io", "v1beta1", SHAPE_PARTIAL, OFFER_PARTIAL},
-	{"PartialObjectMetadataList", "meta.k8s.io", "v1", SHAPE_PARTIAL_LIST, OFFER_PARTIAL_LIST},
+	{"Table", "meta.k8s.io", "v1", SHAPE_TABLE, OFFER_TABLE, OFFER_JSON | OFFER_YAML},
+	{"Table", "meta.k8s.io", "v1beta1", SHAPE_TABLE, OFFER_TABLE, OFFER_JSON | OFFER_YAML},
+	{"PartialObjectMetadata", "meta.k8s.io", "v1", SHAPE_PARTIAL, OFFER_PARTIAL, ALL_FORMATS},
+	{"PartialObjectMetadata", "meta.k8s.io", "v1beta1", SHAPE_PARTIAL, OFFER_PARTIAL,
+	 ALL_FORMATS},
+	{"PartialObjectMetadataList", "meta.k8s.io", "v1", SHAPE_PARTIAL_LIST, OFFER_PARTIAL_LIST,
+	 ALL_FORMATS},
 	{"PartialObjectMetadataList", "meta.k8s.io", "v1beta1", SHAPE_PARTIAL_LIST,
-	 OFFER_PARTIAL_LIST},
-	{"APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2", SHAPE_AGGREGATED, OFFER_AGGREGATED},
+	 OFFER_PARTIAL_LIST, ALL_FORMATS},
+	{"APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2", SHAPE_AGGREGATED, OFFER_AGGREGATED,
+	 ALL_FORMATS},
 	{"APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2beta1", SHAPE_AGGREGATED,
-	 OFFER_AGGREGATED},
+	 OFFER_AGGREGATED, ALL_FORMATS},
 };
 
 enum { SHAPE_COUNT = sizeof(shapes) / sizeof(shapes[0]) };
@@ -158,13 +172,11 @@ static int offered_shape(const struct clause *clause, unsigned offers, struct me
 {
 	choice->shape = SHAPE_OBJECT;
 	choice->shape_version = "";
-	if (!clause->as.size)
+	if (!clause->shaped)
 		return 0;
-	/* These have a form of their own only as JSON. */
-	if (choice->format != MEDIA_JSON)
-		return -1;
 	for (size_t i = 0; i < SHAPE_COUNT; i++) {
-		if (!(offers & shapes[i].offer) || !piece_is(clause->as, shapes[i].as) ||
+		if (!(offers & shapes[i].offer) || !(shapes[i].formats & (1u << choice->format)) ||
+		    !piece_is(clause->as, shapes[i].as) ||
 		    !piece_is(clause->group, shapes[i].group) ||
 		    !piece_is(clause->version, shapes[i].version))
 			continue;
@@ -173,6 +185,37 @@ static int offered_shape(const struct clause *clause, unsigned offers, struct me
 		return 0;
 	}
 	return -1;
+}
+
+/* Streams of events are known as "watch", and have no YAML. */
+static bool offered_stream(const struct clause *clause, enum media_format format)
+{
+	if (clause->server.size && !piece_is(clause->server, "v1"))
+		return false;
+	if (!clause->stream.size)
+		return true;
+	return piece_is(clause->stream, "watch") &&
+	       (format == MEDIA_JSON || format == MEDIA_PROTOBUF);
+}
+
+/* How much to the point it is: any type 0, any of application 1, else 2. */
+static int specificity(struct piece type)
+{
+	bool minor = type.size >= 2 && memcmp(type.text + type.size - 2, "/*", 2) == 0;
+
+	return minor ? type.text[0] != '*' : 2;
+}
+
+static int refuse(unsigned offers, struct cox_error *err)
+{
+	cox_autobuf list = COX_BUF_INIT;
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (offers & (1u << formats[i].format))
+			cox_buf_printf(&list, "%s%s%s", list.size ? ", " : "", formats[i].type,
+				       offers & OFFER_WATCH ? ";stream=watch" : "");
+	return error_set(err, COX_REASON_NOT_ACCEPTABLE,
+			 "only the following media types are accepted: %s", cox_buf_cstr(&list));
 }
 
 int negotiate_accept(const char *accept, unsigned offers, struct media_choice *choice,
@@ -189,24 +232,19 @@ int negotiate_accept(const char *accept, unsigned offers, struct media_choice *c
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct media_choice found = {.shape_version = ""};
+		int rank = 4 * clauses[i].quality + specificity(clauses[i].type);
 
-		if (clauses[i].quality <= best)
+		if (clauses[i].quality == 0 || rank <= best)
 			continue;
 		found.format = offered_format(clauses[i].type, offers);
-		if (found.format == MEDIA_NONE || offered_shape(&clauses[i], offers, &found) != 0)
+		if (found.format == MEDIA_NONE || !offered_stream(&clauses[i], found.format) ||
+		    offered_shape(&clauses[i], offers, &found) != 0)
 			continue;
 		found.pretty = piece_is(clauses[i].pretty, "1");
-		found.stream = piece_is(clauses[i].stream, "watch");
 		*choice = found;
-		best = clauses[i].quality;
+		best = rank;
 	}
-	if (best > 0)
-		return 0;
-	return error_set(err, COX_REASON_NOT_ACCEPTABLE,
-			 "only the following media types are accepted: application/json%s%s%s",
-			 offers & OFFER_YAML ? ", application/yaml" : "",
-			 offers & OFFER_PROTOBUF ? ", application/vnd.kubernetes.protobuf" : "",
-			 offers & OFFER_TEXT ? ", text/plain" : "");
+	return best > 0 ? 0 : refuse(offers, err);
 }
 
 const char *negotiate_content_type(const struct media_choice *choice, bool watch,

@@ -23,9 +23,9 @@ enum media_format {
 enum media_shape {
 	SHAPE_OBJECT,
 	SHAPE_TABLE,
-	SHAPE_PARTIAL,     /* PartialObjectMetadata */
+	SHAPE_PARTIAL,	    /* PartialObjectMetadata */
 	SHAPE_PARTIAL_LIST, /* PartialObjectMetadataList */
-	SHAPE_AGGREGATED /* APIGroupDiscoveryList of apidiscovery.k8s.io */
+	SHAPE_AGGREGATED    /* APIGroupDiscoveryList of apidiscovery.k8s.io */
 };
 
 /* Bits of what an endpoint can answer with. */
@@ -37,24 +37,25 @@ enum media_shape {
 #define OFFER_PARTIAL (1u << 9)
 #define OFFER_PARTIAL_LIST (1u << 10)
 #define OFFER_AGGREGATED (1u << 11)
+#define OFFER_WATCH (1u << 12) /* the answer is a stream of events */
 
 struct media_choice {
 	enum media_format format;
 	enum media_shape shape;
 	const char *shape_version; /* "v1" or "v1beta1" of meta.k8s.io; "v2", "v2beta1" */
-	bool pretty;               /* ?pretty or parameter pretty=1 */
-	bool stream;               /* ;stream=watch was asked for */
+	bool pretty;		   /* ?pretty or parameter pretty=1 */
 };
 
 /*
- * The first acceptable choice of the header, by q and then by its place.
- * NULL or empty means anything. On failure NotAcceptable with the list of
- * what there is. Texts of `choice` are constants.
+ * The best acceptable choice of the header: by q, then a type before a
+ * wildcard, then by its place. NULL or empty means anything. On failure
+ * NotAcceptable with the list of what there is. Texts of `choice` are
+ * constants. Bounded: what lies behind the first 32 clauses does not count.
  */
 int negotiate_accept(const char *accept, unsigned offers, struct media_choice *choice,
 		     struct cox_error *err) COX_MUST_CHECK;
 
-/* What Content-Type the choice is answered under; `list` for watch frames. */
+/* What Content-Type the choice is answered under; `watch` for a stream of events. */
 const char *negotiate_content_type(const struct media_choice *choice, bool watch,
 				   struct arena *arena);
 

@@ -2,6 +2,7 @@
 /* get and list; see the header. */
 #include "apiserver/read.h"
 
+#include "apiserver/answer.h"
 #include "apiserver/liststream.h"
 #include "apiserver/select.h"
 #include "apiserver/status.h"
@@ -136,28 +137,21 @@ static int parse_include(struct api_call *call, struct shape *shape, struct cox_
 	return 0;
 }
 
-/* Browsers and curl get indented JSON when they say so. */
-static bool wants_pretty(const struct api_call *call)
-{
-	bool pretty = call->media.pretty;
-
-	if (param_bool(call->request->parameters, call->request->parameter_count, "pretty", &pretty,
-		       NULL, NULL) != 0)
-		return false;
-	return pretty;
-}
-
 int read_negotiate(struct api_call *call, const struct api_resource *resource, bool list,
 		   struct shape *shape, struct cox_error *err)
 {
-	unsigned offers = OFFER_JSON | OFFER_TABLE | (list ? OFFER_PARTIAL_LIST : OFFER_PARTIAL);
+	unsigned offers =
+		ANSWER_FORMATS | OFFER_TABLE | (list ? OFFER_PARTIAL_LIST : OFFER_PARTIAL);
 
-	if (negotiate_accept(http_header(call->request, "Accept"), offers, &call->media, err) != 0)
+	if (call->verb == VERB_WATCH)
+		offers = OFFER_JSON | OFFER_PROTOBUF | OFFER_TABLE | OFFER_PARTIAL | OFFER_WATCH;
+	if (answer_negotiate(call, offers, err) != 0)
 		return -1;
 	*shape = (struct shape){.resource = resource,
+				.format = call->media.format,
 				.form = call->media.shape,
-				.form_version = call->media.shape_version};
-	shape->pretty = wants_pretty(call);
+				.form_version = call->media.shape_version,
+				.pretty = call->media.pretty && call->media.format == MEDIA_JSON};
 	return shape->form == SHAPE_TABLE ? parse_include(call, shape, err) : 0;
 }
 
@@ -179,22 +173,60 @@ void read_answer_json(struct api_call *call, unsigned code, const struct shape *
 			    cox_buf_cstr(&out), out.size);
 }
 
-void read_answer_object(struct api_call *call, unsigned code, const struct shape *shape,
+static void release_bytes(void *bytes)
+{
+	bytes_unref(bytes);
+}
+
+/* Takes over an item that is made already; an envelope is put around it. */
+static void answer_item(struct api_call *call, unsigned code, const struct shape *shape,
+			struct bytes *item)
+{
+	cox_autobuf head = COX_BUF_INIT, tail = COX_BUF_INIT;
+	struct http_piece pieces[3] = {{0}};
+	struct http_response response = {
+		.status = code, .flags = HTTP_RESPONSE_GZIP, .pieces = pieces, .piece_count = 3};
+
+	response.content_type = negotiate_content_type(&call->media, false, call->arena);
+	shape_open(shape, item->size, &head);
+	shape_close(shape, &tail);
+	pieces[0].data = arena_strndup(&call->request->arena, cox_buf_cstr(&head), head.size);
+	pieces[0].size = head.size;
+	pieces[1] = (struct http_piece){item->data, item->size, release_bytes, item};
+	pieces[2].data = arena_strndup(&call->request->arena, cox_buf_cstr(&tail), tail.size);
+	pieces[2].size = tail.size;
+	call_respond(call, &response);
+}
+
+/* Makes the form, for everybody if it is one that is kept. */
+static void answer_made(struct api_call *call, unsigned code, const struct shape *shape,
 			struct store_entry *entry)
 {
 	struct cox_bytes json = store_entry_json(entry);
+	uint64_t form = shape_form(shape, FORM_ITEM);
+	cox_autobuf item = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
 
-	if (shape_is_canonical(shape)) {
-		struct http_piece piece = {.data = json.data,
-					   .size = json.size,
-					   .release = release_entry,
-					   .owner = store_entry_ref(entry)};
+	if (!form)
+		read_answer_json(call, code, shape, json);
+	else if (shape_item(shape, json, &item, &err) != 0)
+		call_fail(call, &err);
+	else
+		answer_item(call, code, shape,
+			    store_forms_put(call->server->forms, entry, form,
+					    bytes_copy(item.data, item.size)));
+}
 
-		call_answer_piece(call, code,
-				  negotiate_content_type(&call->media, false, call->arena), &piece);
-		return;
-	}
-	read_answer_json(call, code, shape, json);
+static void answer_canonical(struct api_call *call, unsigned code, struct store_entry *entry)
+{
+	struct cox_bytes json = store_entry_json(entry);
+	struct http_piece piece = {.data = json.data,
+				   .size = json.size,
+				   .release = release_entry,
+				   .owner = store_entry_ref(entry)};
+
+	call_answer_piece(call, code, negotiate_content_type(&call->media, false, call->arena),
+			  &piece);
 }
 
 /* get */
@@ -227,18 +259,32 @@ static void get_answer(struct api_call *call)
 	    !(entry = find_entry(call, &err)))
 		call_fail(call, &err);
 	else
-		read_answer_object(call, 200, &shape, entry);
+		answer_made(call, 200, &shape, entry);
 }
 
+/* What is there as it is wanted is answered at once; the rest is made on a worker. */
 static void get_fresh(struct api_call *call)
 {
 	cox_autoerror err = COX_ERROR_INIT;
 	struct shape shape;
+	struct store_entry *entry cox_auto(store_entry_release) = NULL;
+	struct bytes *item = NULL;
+	uint64_t form;
 
-	if (read_negotiate(call, call->resource, false, &shape, &err) != 0)
+	if (read_negotiate(call, call->resource, false, &shape, &err) != 0 ||
+	    !(entry = find_entry(call, &err))) {
 		call_fail(call, &err);
-	else if (shape_is_canonical(&shape))
-		get_answer(call);
+		return;
+	}
+	if (shape_is_canonical(&shape)) {
+		answer_canonical(call, 200, entry);
+		return;
+	}
+	form = shape_form(&shape, FORM_ITEM);
+	if (form)
+		item = store_forms_get(call->server->forms, entry, form);
+	if (item)
+		answer_item(call, 200, &shape, item);
 	else
 		call_work(call, get_answer);
 }
@@ -290,7 +336,7 @@ static void fail_expired_continue(struct api_call *call, const char *start, size
 		    "results in an inconsistent list - objects that were created, modified, or "
 		    "deleted between the time the first chunk was returned and now may show up in "
 		    "the list.\",\"reason\":\"Expired\",\"code\":410}");
-	call_answer(call, 410, "application/json", body.data, body.size);
+	answer_error(call, 410, NULL, 0, body.data, body.size);
 }
 
 /*
@@ -372,30 +418,22 @@ static void plan_page(struct api_call *call, struct list_job *job)
 	job->limit = 0;
 }
 
+/* The answer outlives the call and takes over what it reads. */
+static struct list_source take_source(struct list_job *job)
+{
+	return (struct list_source){.shape = job->shape,
+				    .snapshot = cox_steal(job->snapshot),
+				    .selection = cox_steal(job->selection),
+				    .after = job->after,
+				    .limit = job->limit,
+				    .meta = job->meta};
+}
+
 static void list_answer_made(struct api_call *call)
 {
-	struct list_job *job = call->job;
-	cox_autoerror err = COX_ERROR_INIT;
-	cox_autobuf out = COX_BUF_INIT;
-	struct store_iterator iterator;
-	struct store_entry *entry;
-	struct shape_list list;
-	uint64_t count = 0;
+	struct list_source source = take_source(call->job);
 
-	shape_list_begin(&list, &job->shape, &job->meta, &out);
-	store_iterate(&iterator, job->snapshot, &job->selection->scope, job->after);
-	while ((!job->limit || count < job->limit) && (entry = store_iterator_next(&iterator))) {
-		if (store_entry_error(entry) || !selection_matches(job->selection, entry))
-			continue;
-		count++;
-		if (shape_list_add(&list, store_entry_json(entry), &err) != 0) {
-			shape_list_end(&list);
-			call_fail(call, &err);
-			return;
-		}
-	}
-	shape_list_end(&list);
-	call_answer_buf(call, 200, negotiate_content_type(&call->media, false, call->arena), &out);
+	liststream_answer_made(call, &source);
 }
 
 /* A value that cannot be read must not silently vanish from a list. */
@@ -427,13 +465,7 @@ static void list_fresh(struct api_call *call)
 	plan_page(call, job);
 	warn_unreadable(call);
 	if (shape_is_canonical(&job->shape)) {
-		/* The stream outlives the call and takes over what it reads. */
-		struct list_source source = {.resource = call->resource,
-					     .snapshot = cox_steal(job->snapshot),
-					     .selection = cox_steal(job->selection),
-					     .after = job->after,
-					     .limit = job->limit,
-					     .meta = job->meta};
+		struct list_source source = take_source(job);
 
 		liststream_answer(call, &source);
 	} else {

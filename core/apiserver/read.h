@@ -29,8 +29,6 @@ void read_when_fresh(struct api_call *call, bool version_set, uint64_t version,
 		     void (*next)(struct api_call *call));
 
 /* Answers with one object, in the form that call->media asks for. */
-void read_answer_object(struct api_call *call, unsigned code, const struct shape *shape,
-			struct store_entry *entry);
 void read_answer_json(struct api_call *call, unsigned code, const struct shape *shape,
 		      struct cox_bytes json);
 

@@ -2,6 +2,7 @@
 /* Scale; see the header. */
 #include "apiserver/scale.h"
 
+#include "apiserver/answer.h"
 #include "apiserver/body.h"
 #include "apiserver/metadata.h"
 #include "apiserver/status.h"
@@ -69,7 +70,7 @@ static void answer_scale(struct api_call *call, unsigned code, const struct valu
 	cox_autobuf out = COX_BUF_INIT;
 
 	schema_encode(&out, call->server->schema, scale_type(call), scale, 0);
-	call_answer(call, code, "application/json", out.data, out.size);
+	answer_json(call, code, "autoscaling.v1.Scale", out.data, out.size);
 }
 
 static void get_scale(struct api_call *call)
@@ -80,6 +81,10 @@ static void get_scale(struct api_call *call)
 	cox_autoerror err = COX_ERROR_INIT;
 	struct value *object = NULL;
 
+	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0) {
+		call_fail(call, &err);
+		return;
+	}
 	if (!entry || store_entry_error(entry)) {
 		status_not_found(&err, resource->group, resource->name, call->route.name);
 	} else {
@@ -182,7 +187,8 @@ static void write_scale(struct api_call *call)
 
 	write->answer = answer_write;
 	write->shape = (struct shape){.resource = call->resource, .form_version = ""};
-	if (write_options_parse(call->request->parameters, call->request->parameter_count,
+	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0 ||
+	    write_options_parse(call->request->parameters, call->request->parameter_count,
 				&write->options, &err) != 0)
 		goto fail;
 	if (call->verb == VERB_UPDATE) {

@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Forms of objects; see the header. */
+/* Forms of objects and of the events of a watch; see the header. */
 #include "apiserver/shape.h"
 
 #include "apiserver/table.h"
+#include "apiserver/transcode.h"
 #include "base/clock.h"
 #include "machinery/convert.h"
-#include "machinery/encode.h"
 #include "machinery/json.h"
+#include "machinery/protobuf.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 bool shape_is_canonical(const struct shape *shape)
 {
-	return shape->form == SHAPE_OBJECT && !shape->pretty &&
+	return shape->format == MEDIA_JSON && shape->form == SHAPE_OBJECT && !shape->pretty &&
 	       shape->resource->row == shape->resource->stored_row;
+}
+
+uint64_t shape_form(const struct shape *shape, enum shape_part part)
+{
+	uint64_t view = (uint64_t)(shape->resource - shape->resource->server->resources);
+
+	if (shape->form == SHAPE_TABLE || shape->pretty || shape->format == MEDIA_YAML)
+		return 0;
+	return part | (uint64_t)shape->format << 8 | (uint64_t)shape->form << 16 |
+	       (uint64_t)(strcmp(shape->form_version, "v1beta1") == 0) << 24 | view << 32;
 }
 
 /* The object in the version that is asked for. */
@@ -30,39 +40,75 @@ static struct value *read_object(const struct shape *shape, struct arena *arena,
 	return object;
 }
 
-static struct value *partial_object(const struct shape *shape, struct arena *arena,
-				    struct value *object)
+/* The bytes of metadata among canonical ones, of which it is a member near the front. */
+static struct cox_bytes find_metadata(struct cox_bytes json)
 {
-	struct value *partial = value_object(arena);
-	struct value *metadata = value_get(object, "metadata");
+	struct json_reader reader;
+	const char *from;
 
-	value_set_text(arena, partial, "kind", "PartialObjectMetadata");
-	value_set(arena, partial, "apiVersion",
-		  value_printf(arena, "meta.k8s.io/%s", shape->form_version));
-	value_set(arena, partial, "metadata", metadata ? metadata : value_object(arena));
-	return partial;
-}
+	json_reader_init(&reader, json.data, json.size);
+	if (json_next(&reader) != JSON_OBJECT_BEGIN)
+		return (struct cox_bytes){NULL, 0};
+	while (json_next(&reader) == JSON_KEY) {
+		bool found = reader.text_size == strlen("metadata") &&
+			     memcmp(reader.text, "metadata", reader.text_size) == 0;
 
-static void write_included(const struct shape *shape, struct arena *arena, struct value *object,
-			   struct cox_buf *out)
-{
-	if (shape->include == INCLUDE_NONE) {
-		cox_buf_str(out, "null");
-		return;
+		from = reader.data + reader.at;
+		if (json_skip(&reader) != 0)
+			break;
+		if (found)
+			return (struct cox_bytes){from, (size_t)(reader.data + reader.at - from)};
 	}
-	json_write(out,
-		   shape->include == INCLUDE_OBJECT ? object
-						    : partial_object(shape, arena, object),
-		   0);
+	return (struct cox_bytes){NULL, 0};
 }
 
-static void write_row(const struct shape *shape, struct arena *arena, struct value *object,
+/* PartialObjectMetadata as canonical JSON: no version of a kind changes its metadata. */
+static void write_partial(const struct shape *shape, struct cox_bytes json, struct cox_buf *out)
+{
+	struct cox_bytes metadata = find_metadata(json);
+
+	cox_buf_printf(out,
+		       "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\","
+		       "\"metadata\":",
+		       shape->form_version);
+	if (metadata.data)
+		cox_buf_add(out, metadata.data, metadata.size);
+	else
+		cox_buf_str(out, "{}");
+	cox_buf_char(out, '}');
+}
+
+static const struct schema_type *answered_type(const struct shape *shape)
+{
+	return shape->form == SHAPE_OBJECT ? shape->resource->type
+					   : schema_type_named(shape->resource->server->schema,
+							       "meta.v1.PartialObjectMetadata");
+}
+
+/* The tree of what is answered, which is no Table. */
+static struct value *read_answered(const struct shape *shape, struct arena *arena,
+				   struct cox_bytes json, struct cox_error *err)
+{
+	cox_autobuf partial = COX_BUF_INIT;
+
+	if (shape->form == SHAPE_OBJECT)
+		return read_object(shape, arena, json, err);
+	write_partial(shape, json, &partial);
+	return json_parse(arena, partial.data, partial.size, NULL, err);
+}
+
+static void write_row(const struct shape *shape, struct value *object, struct cox_bytes json,
 		      struct cox_buf *out)
 {
 	cox_buf_str(out, "{\"cells\":");
 	table_write_cells(shape->resource, object, clock_realtime(), out);
 	cox_buf_str(out, ",\"object\":");
-	write_included(shape, arena, object, out);
+	if (shape->include == INCLUDE_NONE)
+		cox_buf_str(out, "null");
+	else if (shape->include == INCLUDE_OBJECT)
+		json_write(out, object, 0);
+	else
+		write_partial(shape, json, out);
 	cox_buf_char(out, '}');
 }
 
@@ -79,7 +125,7 @@ static void open_table(const struct shape *shape, const char *metadata, struct c
 	cox_buf_str(out, ",\"rows\":[");
 }
 
-static void write_table(const struct shape *shape, struct arena *arena, struct value *object,
+static void write_table(const struct shape *shape, struct value *object, struct cox_bytes json,
 			struct cox_buf *out)
 {
 	cox_autobuf metadata = COX_BUF_INIT;
@@ -90,150 +136,165 @@ static void write_table(const struct shape *shape, struct arena *arena, struct v
 		cox_buf_printf(&metadata, "\"resourceVersion\":\"%s\"", version);
 	cox_buf_str(&metadata, "}");
 	open_table(shape, metadata.data, out);
-	write_row(shape, arena, object, out);
+	write_row(shape, object, json, out);
 	cox_buf_str(out, "]}");
+}
+
+static int table_object(const struct shape *shape, struct cox_bytes json, struct cox_buf *out,
+			struct cox_error *err)
+{
+	cox_autoarena arena = ARENA_INIT;
+	cox_autobuf table = COX_BUF_INIT;
+	struct value *object = read_object(shape, &arena, json, err);
+
+	if (!object)
+		return -1;
+	write_table(shape, object, json, &table);
+	return transcode(shape->resource->server->schema, NULL, shape->format, shape->pretty,
+			 (struct cox_bytes){table.data, table.size}, out, err);
+}
+
+int shape_row(const struct shape *shape, struct cox_bytes json, struct cox_buf *out,
+	      struct cox_error *err)
+{
+	cox_autoarena arena = ARENA_INIT;
+	struct value *object = read_object(shape, &arena, json, err);
+
+	if (!object)
+		return -1;
+	write_row(shape, object, json, out);
+	return 0;
 }
 
 int shape_object(const struct shape *shape, struct cox_bytes json, struct cox_buf *out,
 		 struct cox_error *err)
 {
 	cox_autoarena arena = ARENA_INIT;
-	const struct schema *schema = shape->resource->server->schema;
 	struct value *object;
 
 	if (shape_is_canonical(shape)) {
 		cox_buf_add(out, json.data, json.size);
 		return 0;
 	}
-	object = read_object(shape, &arena, json, err);
+	if (shape->form == SHAPE_TABLE)
+		return table_object(shape, json, out, err);
+	if (shape->form != SHAPE_OBJECT && shape->format == MEDIA_JSON && !shape->pretty) {
+		write_partial(shape, json, out);
+		return 0;
+	}
+	object = read_answered(shape, &arena, json, err);
 	if (!object)
 		return -1;
-	if (shape->form == SHAPE_TABLE) {
-		write_table(shape, &arena, object, out);
-		return 0;
-	}
-	if (shape->form != SHAPE_OBJECT) {
-		object = partial_object(shape, &arena, object);
-	} else if (!shape->pretty) {
-		schema_encode(out, schema, shape->resource->type, object, 0);
-		return 0;
-	}
-	json_write(out, object, shape->pretty ? JSON_WRITE_PRETTY : 0);
-	return 0;
+	return transcode_tree(shape->resource->server->schema, answered_type(shape), shape->format,
+			      shape->pretty, object, out, err);
 }
 
-/* Lists */
-
-static void write_list_meta(const struct list_meta *meta, struct cox_buf *out)
+int shape_item(const struct shape *shape, struct cox_bytes json, struct cox_buf *out,
+	       struct cox_error *err)
 {
-	cox_buf_printf(out, "{\"resourceVersion\":\"%" PRIu64 "\"", meta->version);
-	if (*meta->continue_)
-		cox_buf_printf(out, ",\"continue\":\"%s\"", meta->continue_);
-	if (meta->remaining >= 0)
-		cox_buf_printf(out, ",\"remainingItemCount\":%" PRId64, meta->remaining);
-	cox_buf_char(out, '}');
-}
-
-void shape_list_open(const struct api_resource *resource, const struct list_meta *meta,
-		     struct cox_buf *out)
-{
-	cox_buf_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":",
-		       schema_text(resource->server->schema, resource->row->list_kind),
-		       resource->group, *resource->group ? "/" : "", resource->version);
-	write_list_meta(meta, out);
-	cox_buf_str(out, ",\"items\":[");
-}
-
-void shape_list_close(struct cox_buf *out)
-{
-	cox_buf_str(out, "]}");
-}
-
-void shape_list_begin(struct shape_list *list, const struct shape *shape,
-		      const struct list_meta *meta, struct cox_buf *out)
-{
-	cox_autobuf metadata = COX_BUF_INIT;
-
-	*list = (struct shape_list){.shape = shape, .out = out, .meta = *meta};
-	if (shape->form == SHAPE_OBJECT) {
-		shape_list_open(shape->resource, meta, out);
-		return;
-	}
-	write_list_meta(meta, &metadata);
-	if (shape->form == SHAPE_TABLE)
-		open_table(shape, metadata.data, out);
-	else
-		cox_buf_printf(out,
-			       "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":"
-			       "\"meta.k8s.io/%s\",\"metadata\":%s,\"items\":[",
-			       shape->form_version, metadata.data);
-}
-
-int shape_list_add(struct shape_list *list, struct cox_bytes json, struct cox_error *err)
-{
-	const struct shape *shape = list->shape;
 	cox_autoarena arena = ARENA_INIT;
 	struct value *object;
 
-	if (list->count++)
-		cox_buf_char(list->out, ',');
-	if (shape->form != SHAPE_TABLE)
-		return shape_object(shape, json, list->out, err);
-	object = read_object(shape, &arena, json, err);
+	if (shape->format != MEDIA_PROTOBUF)
+		return shape_object(shape, json, out, err);
+	object = read_answered(shape, &arena, json, err);
 	if (!object)
 		return -1;
-	write_row(shape, &arena, object, list->out);
-	return 0;
+	return protobuf_encode(out, shape->resource->server->schema, answered_type(shape), object,
+			       err);
 }
 
-void shape_list_end(struct shape_list *list)
+void shape_open(const struct shape *shape, size_t size, struct cox_buf *out)
 {
-	shape_list_close(list->out);
+	const struct api_resource *resource = shape->resource;
+	cox_autobuf version = COX_BUF_INIT;
+
+	if (shape->format != MEDIA_PROTOBUF)
+		return;
+	if (shape->form == SHAPE_OBJECT)
+		cox_buf_printf(&version, "%s%s%s", resource->group, *resource->group ? "/" : "",
+			       resource->version);
+	else
+		cox_buf_printf(&version, "meta.k8s.io/%s", shape->form_version);
+	protobuf_open_object(out, version.data,
+			     shape->form == SHAPE_OBJECT ? resource->kind : "PartialObjectMetadata",
+			     size);
+}
+
+void shape_close(const struct shape *shape, struct cox_buf *out)
+{
+	if (shape->format == MEDIA_PROTOBUF)
+		protobuf_close_object(out);
 }
 
 /* Watches */
 
 /* A bookmark has no cells: a Table without rows that carries the revision. */
-static int table_frame(const struct shape *shape, const char *type, struct cox_bytes json,
+static int table_event(const struct shape *shape, const char *type, struct cox_bytes json,
 		       struct cox_buf *out, struct cox_error *err)
 {
-	cox_autoarena arena = ARENA_INIT;
-	cox_autobuf metadata = COX_BUF_INIT;
-	bool bookmark = strcmp(type, "BOOKMARK") == 0;
-	struct value *object = bookmark ? json_parse(&arena, json.data, json.size, NULL, err)
-					: read_object(shape, &arena, json, err);
+	struct cox_bytes metadata = find_metadata(json);
+	cox_autobuf text = COX_BUF_INIT;
 
-	if (!object)
-		return -1;
-	if (!bookmark) {
-		write_table(shape, &arena, object, out);
-		return 0;
-	}
-	json_write(&metadata, value_get(object, "metadata"), 0);
-	open_table(shape, metadata.data, out);
+	if (strcmp(type, "BOOKMARK") != 0)
+		return table_object(shape, json, out, err);
+	cox_buf_add(&text, metadata.data, metadata.size);
+	open_table(shape, cox_buf_cstr(&text), out);
 	/* client-go looks for the annotation in the row's object. */
 	cox_buf_str(out, "{\"cells\":[],\"object\":");
-	json_write(out, partial_object(shape, &arena, object), 0);
+	write_partial(shape, json, out);
 	cox_buf_str(out, "}]}");
 	return 0;
+}
+
+/* The object of an event by itself. */
+static int event_object(const struct shape *shape, const char *type, struct cox_bytes json,
+			struct cox_buf *out, struct cox_error *err)
+{
+	const struct schema *schema = shape->resource->server->schema;
+
+	if (strcmp(type, "ERROR") == 0)
+		return transcode(schema, schema_type_named(schema, "meta.v1.Status"), shape->format,
+				 false, json, out, err);
+	if (shape->form == SHAPE_TABLE)
+		return table_event(shape, type, json, out, err);
+	/* It is in the version that is asked for already. */
+	if (strcmp(type, "BOOKMARK") == 0 && shape->form == SHAPE_OBJECT)
+		return transcode(schema, shape->resource->type, shape->format, false, json, out,
+				 err);
+	return shape_object(shape, json, out, err);
+}
+
+/* The length of what was written since `start`, in front of it. */
+static void put_length(struct cox_buf *out, size_t start)
+{
+	size_t size = out->size - start - 4;
+
+	for (int i = 0; i < 4; i++)
+		out->data[start + (size_t)i] = (char)(size >> (24 - 8 * i));
 }
 
 int shape_watch_frame(const struct shape *shape, const char *type, struct cox_bytes json,
 		      struct cox_buf *out, struct cox_error *err)
 {
-	bool as_it_is = strcmp(type, "ERROR") == 0 ||
-			(strcmp(type, "BOOKMARK") == 0 && shape->form == SHAPE_OBJECT);
 	struct shape compact = *shape;
-	int status = 0;
+	cox_autobuf object = COX_BUF_INIT, raw = COX_BUF_INIT;
+	size_t start = out->size;
 
 	compact.pretty = false;
-	cox_buf_printf(out, "{\"type\":\"%s\",\"object\":", type);
-	if (as_it_is)
-		cox_buf_add(out, json.data, json.size);
-	else if (shape->form == SHAPE_TABLE)
-		status = table_frame(&compact, type, json, out, err);
-	else
-		status = shape_object(&compact, json, out, err);
-	cox_buf_str(out, "}\n");
-	return status;
+	if (shape->format != MEDIA_PROTOBUF) {
+		cox_buf_printf(out, "{\"type\":\"%s\",\"object\":", type);
+		if (event_object(&compact, type, json, out, err) != 0)
+			return -1;
+		cox_buf_str(out, "}\n");
+		return 0;
+	}
+	if (event_object(&compact, type, json, &object, err) != 0)
+		return -1;
+	protobuf_write_bytes(&raw, 1, object.data, object.size);
+	cox_buf_add(out, "\0\0\0\0", 4);
+	protobuf_write_bytes(out, 1, type, strlen(type));
+	protobuf_write_bytes(out, 2, raw.data, raw.size);
+	put_length(out, start);
+	return 0;
 }

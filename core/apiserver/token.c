@@ -2,6 +2,7 @@
 /* Tokens of service accounts; see the header. */
 #include "apiserver/token.h"
 
+#include "apiserver/answer.h"
 #include "apiserver/body.h"
 #include "apiserver/status.h"
 #include "base/clock.h"
@@ -172,6 +173,8 @@ static void issue(struct api_call *call)
 	struct value *request, *account, *claims, *spec;
 	int64_t seconds;
 
+	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0)
+		goto fail;
 	if (!call->server->token_key) {
 		error_set(&err, COX_REASON_NOT_FOUND,
 			  "this server signs no tokens: it has no --service-account-signing-key-"
@@ -199,7 +202,7 @@ static void issue(struct api_call *call)
 	value_set(call->arena, spec, "audiences", value_get(claims, "aud"));
 	value_set_int(call->arena, spec, "expirationSeconds", seconds);
 	schema_encode(&out, call->server->schema, type, request, 0);
-	call_answer(call, 201, "application/json", out.data, out.size);
+	answer_json(call, 201, "authentication.v1.TokenRequest", out.data, out.size);
 	return;
 fail:
 	call_fail(call, &err);

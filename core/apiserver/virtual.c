@@ -2,6 +2,7 @@
 /* Resources that are never stored; see the header. */
 #include "apiserver/virtual.h"
 
+#include "apiserver/answer.h"
 #include "apiserver/binding.h"
 #include "apiserver/body.h"
 #include "apiserver/components.h"
@@ -75,8 +76,7 @@ static int review_token(struct api_call *call, struct value *review, struct cox_
 	if (!*facts.bearer_token)
 		return error_set(err, COX_REASON_BAD_REQUEST,
 				 "token is required for TokenReview in authentication");
-	facts.audiences =
-		text_list(call, value_get(spec, "audiences"), &facts.audience_count);
+	facts.audiences = text_list(call, value_get(spec, "audiences"), &facts.audience_count);
 	value_set(arena, review, "status", status);
 	identity = authenticators_ask(call->chains->authenticators, &facts, &context, &why);
 	if (!identity) {
@@ -221,9 +221,8 @@ static int review_rules(struct api_call *call, struct value *review, struct cox_
 	struct arena *arena = call->arena;
 	const struct identity *identity = call->identity;
 	struct cox_call context = call_context(call);
-	struct rule_taker taker = {{sizeof(taker.sink), 0, take_rule, take_incomplete},
-				   arena,
-				   value_object(arena)};
+	struct rule_taker taker = {
+		{sizeof(taker.sink), 0, take_rule, take_incomplete}, arena, value_object(arena)};
 	struct cox_attributes attributes = {.struct_size = sizeof(attributes),
 					    .user = identity->user,
 					    .uid = identity->uid,
@@ -267,15 +266,13 @@ static const struct {
 static void review(struct api_call *call)
 {
 	const struct schema_type *type = call->resource->type;
-	struct media_choice choice;
 	struct write_options options;
 	cox_autoerror err = COX_ERROR_INIT;
 	cox_autobuf out = COX_BUF_INIT;
 	struct value *object;
 
 	/* A review has no rows: asked for as a Table it is refused. */
-	if (negotiate_accept(http_header(call->request, "Accept"), OFFER_JSON, &choice, &err) !=
-		    0 ||
+	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0 ||
 	    write_options_parse(call->request->parameters, call->request->parameter_count, &options,
 				&err) != 0)
 		goto fail;
@@ -287,7 +284,7 @@ static void review(struct api_call *call)
 		    reviews[i].review(call, object, &err) != 0)
 			goto fail;
 	schema_encode(&out, call->server->schema, type, object, 0);
-	call_answer(call, 201, "application/json", out.data, out.size);
+	answer_json(call, 201, schema_text(call->server->schema, type->name), out.data, out.size);
 	return;
 fail:
 	call_fail(call, &err);

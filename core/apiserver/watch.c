@@ -141,45 +141,86 @@ void watch_hub_remove(struct watch_hub *hub, struct watch_timer *timer)
 
 /* Frames */
 
+static void release_bytes(void *owner)
+{
+	bytes_unref(owner);
+}
+
 static void release_entry(void *owner)
 {
 	store_entry_unref(owner);
+}
+
+static int send_bytes(struct http_stream *stream, struct bytes *frame)
+{
+	struct http_piece piece = {
+		.data = frame->data, .size = frame->size, .release = release_bytes, .owner = frame};
+
+	return http_stream_write(stream, &piece);
+}
+
+static int make_frame(struct api_watch *watch, const char *type, struct cox_bytes json,
+		      struct cox_buf *out)
+{
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (shape_watch_frame(&watch->shape, type, json, out, &err) == 0)
+		return 0;
+	log_error("watch of %s: %s", watch->shape.resource->name, error_text(&err));
+	return -1;
 }
 
 static int send_shaped(struct api_watch *watch, struct http_stream *stream, const char *type,
 		       struct cox_bytes json)
 {
 	cox_autobuf out = COX_BUF_INIT;
-	cox_autoerror err = COX_ERROR_INIT;
 
-	if (shape_watch_frame(&watch->shape, type, json, &out, &err) != 0) {
-		log_error("watch of %s: %s", watch->shape.resource->name, error_text(&err));
+	if (make_frame(watch, type, json, &out) != 0)
 		return -1;
-	}
 	watch->shape.no_columns = true;
 	return http_stream_copy(stream, out.data, out.size);
 }
 
 /* Canonical objects leave from where the store has them. */
-static int send_entry(struct api_watch *watch, struct http_stream *stream, enum feed_item_type type,
-		      struct store_entry *entry)
+static int send_canonical(struct http_stream *stream, enum shape_part part,
+			  struct store_entry *entry)
 {
-	static const struct {
-		const char *name, *before;
-	} types[] = {[FEED_ADDED] = {"ADDED", "{\"type\":\"ADDED\",\"object\":"},
-		     [FEED_MODIFIED] = {"MODIFIED", "{\"type\":\"MODIFIED\",\"object\":"},
-		     [FEED_DELETED] = {"DELETED", "{\"type\":\"DELETED\",\"object\":"}};
+	static const char *const before[] = {[FORM_ADDED] = "{\"type\":\"ADDED\",\"object\":",
+					     [FORM_MODIFIED] = "{\"type\":\"MODIFIED\",\"object\":",
+					     [FORM_DELETED] = "{\"type\":\"DELETED\",\"object\":"};
 	struct cox_bytes json = store_entry_json(entry);
 	struct http_piece piece = {.data = json.data,
 				   .size = json.size,
 				   .release = release_entry,
-				   .before = types[type].before,
+				   .owner = store_entry_ref(entry),
+				   .before = before[part],
 				   .after = "}\n"};
 
-	if (!shape_is_canonical(&watch->shape))
-		return send_shaped(watch, stream, types[type].name, json);
-	piece.owner = store_entry_ref(entry);
 	return http_stream_write(stream, &piece);
+}
+
+static int send_entry(struct api_watch *watch, struct http_stream *stream, enum shape_part part,
+		      struct store_entry *entry)
+{
+	static const char *const types[] = {
+		[FORM_ADDED] = "ADDED", [FORM_MODIFIED] = "MODIFIED", [FORM_DELETED] = "DELETED"};
+	struct cox_bytes json = store_entry_json(entry);
+	uint64_t form = shape_form(&watch->shape, part);
+	cox_autobuf out = COX_BUF_INIT;
+	struct bytes *frame;
+
+	if (shape_is_canonical(&watch->shape))
+		return send_canonical(stream, part, entry);
+	if (!form)
+		return send_shaped(watch, stream, types[part], json);
+	frame = store_forms_get(watch->server->forms, entry, form);
+	if (!frame) {
+		if (make_frame(watch, types[part], json, &out) != 0)
+			return -1;
+		frame = store_forms_put(watch->server->forms, entry, form,
+					bytes_copy(out.data, out.size));
+	}
+	return send_bytes(stream, frame);
 }
 
 static int send_bookmark(struct api_watch *watch, struct http_stream *stream,
@@ -206,9 +247,11 @@ static int send_item(struct api_watch *watch, struct http_stream *stream,
 {
 	switch (item->type) {
 	case FEED_ADDED:
+		return send_entry(watch, stream, FORM_ADDED, item->entry);
 	case FEED_MODIFIED:
+		return send_entry(watch, stream, FORM_MODIFIED, item->entry);
 	case FEED_DELETED:
-		return send_entry(watch, stream, item->type, item->entry);
+		return send_entry(watch, stream, FORM_DELETED, item->entry);
 	case FEED_BOOKMARK:
 		return send_bookmark(watch, stream, item);
 	case FEED_ERROR:

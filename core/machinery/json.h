@@ -76,5 +76,7 @@ struct value *json_parse(struct arena *arena, const void *data, size_t size,
 #define JSON_WRITE_PRETTY 1u /* two blanks a level, as the API answers browsers */
 
 void json_write(struct cox_buf *out, const struct value *value, unsigned flags);
+/* Pretty, as part of something that is `level` levels deep already. */
+void json_write_inside(struct cox_buf *out, const struct value *value, unsigned level);
 
 #endif

@@ -494,3 +494,8 @@ void json_write(struct cox_buf *out, const struct value *value, unsigned flags)
 	else
 		cox_buf_str(out, "null");
 }
+
+void json_write_inside(struct cox_buf *out, const struct value *value, unsigned level)
+{
+	write_value(out, value, true, level);
+}

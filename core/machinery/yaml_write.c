@@ -49,8 +49,8 @@ static bool is_plain(struct writer *writer, const char *text, size_t size)
 	const char *why = NULL;
 	struct value *read;
 
-	if (size == 0 || strlen(text) != size || looks_like_number(text, size) ||
-	    strcmp(text, "=") == 0 || strcmp(text, "<<") == 0 ||
+	if (size == 0 || strlen(text) != size || memchr(text, '\n', size) ||
+	    looks_like_number(text, size) || strcmp(text, "=") == 0 || strcmp(text, "<<") == 0 ||
 	    yaml_scalar_trap(text, size, false) != size)
 		return false;
 	read = yaml_scalar_value(&writer->scratch, text, size, NULL, true, &why);

@@ -143,7 +143,11 @@ envelope() {
 	same Pod "$(query .kind)"
 	api GET $pods/seen -H 'Accept: application/vnd.kubernetes.protobuf,application/json'
 	expect 200
+	same "application/vnd.kubernetes.protobuf" "$(header Content-Type)"
+	api GET $pods/seen -H 'Accept: application/cbor,application/json'
 	same "application/json" "$(header Content-Type)"
+	api GET $pods/seen -H 'Accept: */*, application/yaml'
+	same "application/yaml" "$(header Content-Type)"
 	api GET $pods/seen -H 'Accept: */*'
 	same Pod "$(query .kind)"
 	api GET $pods/seen -H 'Accept: application/*'
