@@ -121,13 +121,13 @@ static void emit_resources(const struct gen *gen, FILE *out)
 
 		fprintf(out,
 			"\t{%u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u, "
-			"%u, "
+			"%u, %u, "
 			"%u, %u, %u, %u, %u, %u, %u}, /* %s */\n",
 			r->group, r->version, r->name, r->kind, r->singular, r->type, r->list_kind,
 			r->short_names, r->categories, r->verbs, r->prefix, r->storage_group,
 			r->storage_version, r->storage_resource, r->storage_hash, r->conversion,
-			r->description, r->name_format, r->subresources, r->columns, r->labels,
-			r->subresource_count, r->column_count, r->label_count, r->flags,
+			r->description, r->name_format, r->deprecated, r->subresources, r->columns,
+			r->labels, r->subresource_count, r->column_count, r->label_count, r->flags,
 			pool_get(gen, r->name));
 	}
 	fputs("};\n\nstatic const struct schema_subresource subresources[] = {\n", out);

@@ -255,6 +255,7 @@ static void version_build(struct gen *gen, struct source *source, yaml_node_t *v
 	yaml_node_t *root = source->root, *scope;
 	cox_autobuf list_kind = COX_BUF_INIT;
 	const char *about = source_get_text(source, root, "about");
+	const char *deprecated = source_get_text(source, root, "deprecated");
 	const char *name_format;
 
 	resource.group = need_text(gen, source, "group");
@@ -265,6 +266,7 @@ static void version_build(struct gen *gen, struct source *source, yaml_node_t *v
 	resource.description = pool_text(gen, about ? about : "");
 	name_format = source_get_text(source, root, "name");
 	resource.name_format = pool_text(gen, name_format ? name_format : "");
+	resource.deprecated = pool_text(gen, deprecated ? deprecated : "");
 	cox_buf_printf(&list_kind, "%sList", pool_get(gen, resource.kind));
 	resource.list_kind = pool_text(gen, list_kind.data);
 	resource.type =
@@ -294,10 +296,10 @@ static void version_build(struct gen *gen, struct source *source, yaml_node_t *v
 void kinds_build(struct gen *gen, struct source *source)
 {
 	static const char *const allowed[] = {
-		"about",   "group",  "resource",     "kind",	"singular",   "versions",
-		"virtual", "stored", "key",	     "hash",	"scope",      "served",
-		"short",   "verbs",  "name",	     "convert", "categories", "strategy",
-		"columns", "labels", "subresources", NULL};
+		"about",   "group",  "resource",     "kind",	   "singular",	 "versions",
+		"virtual", "stored", "key",	     "hash",	   "scope",	 "served",
+		"short",   "verbs",  "name",	     "convert",	   "categories", "strategy",
+		"columns", "labels", "subresources", "deprecated", NULL};
 	yaml_node_t *versions;
 
 	source_keys(source, source->root, allowed);

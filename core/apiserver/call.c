@@ -16,6 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bytes of warnings: of one, of one when there are many, of all before that, of all. */
+enum {
+	WARNING_MAX = 1024,
+	WARNING_SHORT = 256,
+	WARNINGS_LONG = 4 * 1024,
+	WARNINGS_SIZE = 6 * 1024
+};
+
 /* A client may name its own request, if the name is harmless. */
 static bool usable_audit_id(const char *id)
 {
@@ -115,20 +123,42 @@ void call_on_end(struct api_call *call, void (*release)(void *what), void *what)
 	call->cleanups = cleanup;
 }
 
+/* How much of a text fits without cutting a character in two. */
+static size_t fitting(const char *text, size_t size, size_t most)
+{
+	if (size <= most)
+		return size;
+	while (most && ((unsigned char)text[most] & 0xc0) == 0x80)
+		most--;
+	return most;
+}
+
+static bool is_said(const struct api_call *call, const char *header)
+{
+	for (size_t i = 0; i < call->warning_count; i++)
+		if (strcmp(call->warnings[i], header) == 0)
+			return true;
+	return false;
+}
+
+/* The more there is, the shorter each is told; in the end nothing more. */
 void call_warn(struct api_call *call, const char *format, ...)
 {
 	cox_autobuf text = COX_BUF_INIT;
 	cox_autobuf header = COX_BUF_INIT;
+	size_t most = call->warning_size < WARNINGS_LONG ? WARNING_MAX : WARNING_SHORT;
+	size_t size;
 	va_list args;
 
-	if (call->warning_count >= CALL_WARNINGS_MAX)
+	if (call->warning_count >= CALL_WARNINGS_MAX || call->warning_size >= WARNINGS_SIZE)
 		return;
 	va_start(args, format);
 	cox_buf_vprintf(&text, format, args);
 	va_end(args);
+	size = fitting(cox_buf_cstr(&text), text.size, most);
 	/* RFC 9111's form: code, agent, quoted text */
 	cox_buf_str(&header, "299 - \"");
-	for (size_t i = 0; i < text.size && i < 1024; i++) {
+	for (size_t i = 0; i < size; i++) {
 		unsigned char c = (unsigned char)text.data[i];
 
 		if (c == '"' || c == '\\')
@@ -136,6 +166,9 @@ void call_warn(struct api_call *call, const char *format, ...)
 		cox_buf_char(&header, c < 0x20 || c == 0x7f ? ' ' : (char)c);
 	}
 	cox_buf_char(&header, '"');
+	if (is_said(call, header.data))
+		return;
+	call->warning_size += header.size;
 	call->warnings[call->warning_count++] =
 		arena_strndup(&call->request->arena, header.data, header.size);
 }

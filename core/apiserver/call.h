@@ -49,7 +49,7 @@ struct api_call {
 	struct list_options list; /* lists, watches, collections of deletes */
 
 	const char *warnings[CALL_WARNINGS_MAX];
-	size_t warning_count;
+	size_t warning_count, warning_size;
 	struct call_cleanup *cleanups;
 	char audit_id[UUID_SIZE];
 	uint64_t began;
@@ -74,7 +74,7 @@ void call_resume(struct api_call *call, void (*next)(struct api_call *call));
 
 /* Called at the end, in the reverse order of their coming. */
 void call_on_end(struct api_call *call, void (*release)(void *what), void *what);
-/* Goes out as `Warning: 299 - "text"`; the text is copied. Bounded. */
+/* Goes out as `Warning: 299 - "text"`, once; the text is copied. Number and size are bounded. */
 void call_warn(struct api_call *call, const char *format, ...) COX_PRINTF(2, 3);
 
 const char *call_param(const struct api_call *call, const char *name); /* or NULL */

@@ -168,7 +168,6 @@ static void get(struct api_call *call)
 
 void components_serve(struct api_call *call)
 {
-	call_warn(call, "v1 ComponentStatus is deprecated in v1.19+");
 	if (call->verb == VERB_GET)
 		get(call);
 	else

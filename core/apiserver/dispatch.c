@@ -176,6 +176,9 @@ void dispatch_resource(struct api_call *call)
 		fail_method(call);
 		return;
 	}
+	/* Parts of this process are not those who have to be told. */
+	if (call->resource->row->deprecated && !call->local)
+		call_warn(call, "%s", schema_text(schema, call->resource->row->deprecated));
 	if (call->subresource)
 		subresource_serve(call);
 	else if (!call->resource->collection)

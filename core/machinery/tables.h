@@ -166,6 +166,7 @@ struct schema_resource {
 	uint32_t conversion;   /* list of "new=stored" names, if the stored form differs */
 	uint32_t description;
 	uint32_t name_format;			/* of metadata.name; "": dnsSubdomain */
+	uint32_t deprecated;			/* "use X instead", as a warning; "": it is not */
 	uint32_t subresources, columns, labels; /* index of the first */
 	uint16_t subresource_count, column_count, label_count;
 	uint16_t flags;

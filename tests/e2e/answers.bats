@@ -424,3 +424,46 @@ metadata:
 	expect 400 BadRequest
 	has 'Content-Encoding: gzip' "$(query .message)"
 }
+
+# warnings: of the last answer, one a line
+warnings() {
+	sed -n 's/^Warning: 299 - //Ip' "$dir/headers"
+}
+
+@test "what is old is said with every request, also with errors and watches" {
+	local old='"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
+	api GET /api/v1/namespaces/default/endpoints
+	expect 200
+	same "$old" "$(warnings)"
+	api GET /api/v1/namespaces/default/endpoints/none
+	expect 404
+	same "$old" "$(warnings)"
+	api GET "/api/v1/endpoints?watch=true&timeoutSeconds=1"
+	same "$old" "$(warnings)"
+	api GET /api/v1/componentstatuses
+	same '"v1 ComponentStatus is deprecated in v1.19+"' "$(warnings)"
+	api GET $maps
+	same "" "$(warnings)"
+}
+
+@test "warnings are quoted, told once, and bounded" {
+	api POST "$maps?fieldValidation=Warn&dryRun=All" -d '{"metadata":{"name":"w"},"a\"\\b\né":1,"data":{"k":"1","k":"2"}}'
+	expect 201
+	has '\"' "$(warnings)"
+	has 'duplicate field \"data.k\"' "$(warnings)"
+	same 2 "$(warnings | wc -l)"
+	has 'é' "$(warnings)"
+	# Both a field and the same again in a list: each is a warning of its own.
+	api POST "/api/v1/namespaces/default/pods?fieldValidation=Warn&dryRun=All" \
+		-d '{"metadata":{"name":"w"},"spec":{"containers":[{"name":"c","image":"i","imagee":1},{"name":"d","image":"i","imagee":1}]}}'
+	expect 201
+	same 2 "$(warnings | grep -c imagee)"
+	# Hundreds of unknown fields with long names
+	python3 -c 'import json
+print(json.dumps({"metadata":{"name":"w"}, **{"f%03d" % n + "é" * 600: 1 for n in range(300)}}))' >"$dir/long.json"
+	api POST "$maps?fieldValidation=Warn&dryRun=All" --data-binary @"$dir/long.json"
+	expect 201
+	[ "$(warnings | wc -l)" -gt 4 ]
+	[ "$(warnings | wc -c)" -lt 8000 ]
+	warnings | iconv -f UTF-8 -t UTF-8 >/dev/null
+}
