@@ -32,6 +32,13 @@ tests_fuzz_config_replay_SOURCES = %D%/config.c %D%/replay.c
 tests_fuzz_config_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_fuzz_config_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 
+EXTRA_DIST += %D%/seeds/accept
+check_PROGRAMS += tests/fuzz/accept_replay
+TESTS += tests/fuzz/accept_replay
+tests_fuzz_accept_replay_SOURCES = %D%/accept.c %D%/replay.c
+tests_fuzz_accept_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_accept_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
 check_PROGRAMS += tests/fuzz/request_replay
 TESTS += tests/fuzz/request_replay
 tests_fuzz_request_replay_SOURCES = %D%/request.c %D%/replay.c
@@ -69,6 +76,12 @@ tests_fuzz_yaml_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_fuzz_yaml_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 
 if FUZZERS
+noinst_PROGRAMS += tests/fuzz/accept
+tests_fuzz_accept_SOURCES = %D%/accept.c
+tests_fuzz_accept_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_accept_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_accept_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_accept_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 noinst_PROGRAMS += tests/fuzz/json
 tests_fuzz_json_SOURCES = %D%/json.c
 tests_fuzz_json_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)

@@ -122,6 +122,12 @@ tests_unit_protobuf_tool_SOURCES = %D%/protobuf_tool.c
 tests_unit_protobuf_tool_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_protobuf_tool_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/negotiate
+TESTS += tests/unit/negotiate
+tests_unit_negotiate_SOURCES = %D%/negotiate.c
+tests_unit_negotiate_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_negotiate_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/roundtrip
 TESTS += tests/unit/roundtrip
 tests_unit_roundtrip_SOURCES = %D%/roundtrip.c
