@@ -117,12 +117,21 @@ if [ -x "$builddir/tests/bench/watchers" ]; then
 fi
 echo "create pod, memory, 64 connections: $(creates m)"
 
+# A list of 10,000 pods with the given curl words: what came in which time.
+listed() {
+	curl -s -o /dev/null -w '%{size_download} %{time_total}' "$@" | awk '{ printf "%.0f MB in %.3f s = %.0f MB/s", $1 / 1e6, $2, $1 / 1e6 / $2 }'
+}
+
 count=$(curl -sf "http://127.0.0.1:$port$pods?limit=1" | sed 's/.*"remainingItemCount":\([0-9]*\).*/\1/')
 echo "pods there now: $((count + 1)), memory $(memory)"
-list=$(curl -s -o /dev/null -w '%{size_download} %{time_total}' "http://127.0.0.1:$port$pods?limit=10000")
-echo "LIST 10,000 pods, plain: $(awk '{ printf "%.0f MB in %.3f s = %.0f MB/s", $1 / 1e6, $2, $1 / 1e6 / $2 }' <<<"$list") (bar 1 GB/s)"
-list=$(curl -sk -H 'Authorization: Bearer bench' -o /dev/null -w '%{size_download} %{time_total}' "https://127.0.0.1:$secure_port$pods?limit=10000")
-echo "LIST 10,000 pods, TLS: $(awk '{ printf "%.0f MB in %.3f s = %.0f MB/s", $1 / 1e6, $2, $1 / 1e6 / $2 }' <<<"$list") (bar 400 MB/s)"
+echo "LIST 10,000 pods, plain: $(listed "http://127.0.0.1:$port$pods?limit=10000") (bar 1 GB/s)"
+echo "LIST 10,000 pods, TLS: $(listed -k -H 'Authorization: Bearer bench' "https://127.0.0.1:$secure_port$pods?limit=10000") (bar 400 MB/s)"
+echo "LIST 10,000 pods, protobuf: $(listed -H 'Accept: application/vnd.kubernetes.protobuf' "http://127.0.0.1:$port$pods?limit=10000")"
+echo "LIST 10,000 pods, metadata alone: $(listed -H 'Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' "http://127.0.0.1:$port$pods?limit=10000")"
+echo "LIST 10,000 pods, Table: $(listed -H 'Accept: application/json;as=Table;g=meta.k8s.io;v=v1' "http://127.0.0.1:$port$pods?limit=10000")"
+echo "LIST 10,000 pods, YAML: $(listed -H 'Accept: application/yaml' "http://127.0.0.1:$port$pods?limit=10000")"
+echo "GET one pod in protobuf, 32 connections: $(rate -t2 -c32 -d"${seconds}s" -H 'Accept: application/vnd.kubernetes.protobuf' "http://127.0.0.1:$port$pods/one")"
+echo "memory after lists in every form: $(memory)"
 stop
 
 start leveldb

@@ -5,11 +5,11 @@ E2E_TESTS = %D%/wire.bats %D%/watch.bats %D%/hostile.bats %D%/consistency.bats \
 	%D%/objects.bats %D%/secure.bats %D%/durable.bats %D%/start.bats %D%/cascade.bats
 E2E_TESTS += %D%/kubelet.bats %D%/proxy.bats %D%/ends.bats %D%/reload.bats \
 	%D%/controllers.bats %D%/up.bats %D%/preflight.bats \
-	%D%/answers.bats
+	%D%/answers.bats %D%/clients.bats
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/cluster.bash \
 	tests/lib/daemons.bash tests/lib/kubectl.sh tests/lib/rows.sh tests/lib/threads.supp \
-	tests/lib/frames.py
+	tests/lib/frames.py tests/lib/client.py tests/lib/client.mjs tests/lib/client-node.sh
 
 # Whole clusters with real containers: `make check CLUSTER_TESTS=` leaves them out.
 CLUSTER_TESTS = %D%/node.bats %D%/cluster_pods.bats %D%/cluster_volumes.bats \
@@ -44,7 +44,10 @@ check-kubectl: all
 	@status=0; for version in $(KUBECTL_ALL); do echo "kubectl $$version"; \
 		$(AM_TESTS_ENVIRONMENT) KUBECTL_VERSION=$$version \
 		bats --tap $(top_srcdir)/tests/e2e/kubectl.bats || status=1; \
-	done; exit $$status
+	done; echo "@kubernetes/client-node"; \
+	$(AM_TESTS_ENVIRONMENT) CLIENT_NODE=yes \
+		bats --tap -f JavaScript $(top_srcdir)/tests/e2e/clients.bats || status=1; \
+	exit $$status
 .PHONY: check-kubectl
 
 clean-local:
