@@ -145,14 +145,15 @@ static struct value *read_time(struct decoder *decoder, const struct input *in, 
 	char text[CLOCK_RFC3339_SIZE];
 	uint64_t when = 0;
 
+	/* Only nothing at all is no time: the beginning of 1970 is one. */
+	if (in->at == in->end)
+		return value_null(decoder->arena);
 	if (find_field(decoder, *in, 1, &seconds) != 0 || find_field(decoder, *in, 2, &nanos) != 0)
 		return NULL;
 	if (seconds.wire != PROTOBUF_VARINT)
 		seconds.integer = 0;
 	if (nanos.wire != PROTOBUF_VARINT)
 		nanos.integer = 0;
-	if (!seconds.integer && !nanos.integer)
-		return value_null(decoder->arena);
 	/* year 2500, as far as clock_parse goes */
 	if (seconds.integer > PROTOBUF_SECONDS_MAX || nanos.integer >= CLOCK_SECOND) {
 		refuse(decoder, "a time is out of range");

@@ -77,6 +77,13 @@ static void test_bodies(void **state)
 	/* the zero time is none */
 	BODY(HEAD "\x12\x04\x0a\x02\x42\x00",
 	     "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{}}");
+	/* the beginning of 1970 is a time, also if it is told by a fraction */
+	BODY(HEAD "\x12\x08\x0a\x06\x42\x04\x08\x00\x10\x00",
+	     "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"creationTimestamp\":"
+	     "\"1970-01-01T00:00:00Z\"}}");
+	BODY(HEAD "\x12\x06\x0a\x04\x42\x02\x10\x07",
+	     "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"creationTimestamp\":"
+	     "\"1970-01-01T00:00:00Z\"}}");
 }
 
 static void test_round_trip(void **state)
