@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A list that is shorter than this is answered whole. Longer ones may be compressed. */
-enum { WHOLE = 128 * 1024 };
+/*
+ * A list that is shorter than this is answered with its length; others may be
+ * compressed. So many objects are looked at to find that out.
+ */
+enum { WHOLE = 128 * 1024, LOOKED_AT = 2000 };
 
 /* Where a list stands. */
 struct position {
@@ -46,6 +49,11 @@ static void begin(struct position *position, const struct list_source *source)
 		      source->after);
 }
 
+static bool matches(const struct position *position, const struct store_entry *entry)
+{
+	return !store_entry_error(entry) && selection_matches(position->selection, entry);
+}
+
 static struct store_entry *next_match(struct position *position)
 {
 	struct store_entry *entry;
@@ -53,7 +61,7 @@ static struct store_entry *next_match(struct position *position)
 	if (position->limited && position->left == 0)
 		return NULL;
 	while ((entry = store_iterator_next(&position->iterator)))
-		if (!store_entry_error(entry) && selection_matches(position->selection, entry))
+		if (matches(position, entry))
 			break;
 	position->left--;
 	return entry;
@@ -225,14 +233,22 @@ static uint64_t length_of(const struct list_stream *stream)
 {
 	struct position ahead = stream->position;
 	uint64_t size = stream->head.size + stream->tail.size;
-	struct store_entry *entry;
+	bool any = false;
 
-	for (bool any = false; (entry = next_match(&ahead)); any = true) {
+	for (int looked = 0; looked < LOOKED_AT && !(ahead.limited && ahead.left == 0); looked++) {
+		struct store_entry *entry = store_iterator_next(&ahead.iterator);
+
+		if (!entry)
+			return size;
+		if (!matches(&ahead, entry))
+			continue;
 		size += store_entry_json(entry).size + any;
+		any = true;
+		ahead.left--;
 		if (size >= WHOLE)
 			return HTTP_LENGTH_UNKNOWN;
 	}
-	return size;
+	return ahead.limited && ahead.left == 0 ? size : HTTP_LENGTH_UNKNOWN;
 }
 
 void liststream_answer(struct api_call *call, const struct list_source *source)

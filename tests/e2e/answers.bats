@@ -100,6 +100,12 @@ END
 	expect 200
 	has 'key: "c"' "$(decode ConfigMapEnvelope)"
 	lacks 'key: "a"' "$(decode ConfigMapEnvelope)"
+	# Options are of the version of the group that is asked.
+	api POST $maps -d "$(config_map kept 1)"
+	printf 'k8s\0\n\x13\n\2v1\x12\rDeleteOptions\x12\2"\0' >"$dir/options"
+	api DELETE $maps/kept -H "Content-Type: $protobuf" -H "Accept: $protobuf" --data-binary @"$dir/options"
+	expect 200
+	has 'status: "Success"' "$(decode StatusEnvelope)"
 	api DELETE $maps/sent -H "Accept: $protobuf"
 	expect 200
 	has 'status: "Success"' "$(decode StatusEnvelope)"
