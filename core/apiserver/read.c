@@ -192,7 +192,8 @@ static void answer_item(struct api_call *call, unsigned code, const struct shape
 	shape_close(shape, &tail);
 	pieces[0].data = arena_strndup(&call->request->arena, cox_buf_cstr(&head), head.size);
 	pieces[0].size = head.size;
-	pieces[1] = (struct http_piece){item->data, item->size, release_bytes, item};
+	pieces[1] = (struct http_piece){
+		.data = item->data, .size = item->size, .release = release_bytes, .owner = item};
 	pieces[2].data = arena_strndup(&call->request->arena, cox_buf_cstr(&tail), tail.size);
 	pieces[2].size = tail.size;
 	call_respond(call, &response);
