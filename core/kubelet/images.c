@@ -65,16 +65,25 @@ struct pull {
 	uint64_t asked;
 };
 
+/* Whether the pull that the record speaks of is one of this image. Lock held. */
+static bool is_pulled(const struct container_record *record, const char *image)
+{
+	return record->pull_image && strcmp(record->pull_image, image) == 0;
+}
+
 static void pull_ended(struct pull *pull, const char *ref, const char *error)
 {
 	struct kubelet *kubelet = pull->kubelet;
 
 	pthread_mutex_lock(&kubelet->lock);
-	free(pull->record->pull_ref);
-	free(pull->record->pull_error);
-	pull->record->pull_ref = ref ? cox_strdup(ref) : NULL;
-	pull->record->pull_error = error ? cox_strdup(error) : NULL;
-	pull->record->pull = ref ? PULL_DONE : PULL_FAILED;
+	/* Unless the pod was given another image meanwhile. */
+	if (is_pulled(pull->record, pull->image)) {
+		free(pull->record->pull_ref);
+		free(pull->record->pull_error);
+		pull->record->pull_ref = ref ? cox_strdup(ref) : NULL;
+		pull->record->pull_error = error ? cox_strdup(error) : NULL;
+		pull->record->pull = ref ? PULL_DONE : PULL_FAILED;
+	}
 	pthread_mutex_unlock(&kubelet->lock);
 	pods_wake(kubelet, pull->pod->uid);
 }
@@ -190,6 +199,8 @@ static int start_pull(struct kubelet *kubelet, struct pod *pod, const struct cox
 			      record,  cox_strdup(image),	    clock_monotonic()};
 	pthread_mutex_lock(&kubelet->lock);
 	record->pull = PULL_RUNNING;
+	free(record->pull_image);
+	record->pull_image = cox_strdup(image);
 	pthread_mutex_unlock(&kubelet->lock);
 	if (jobs_run(kubelet->jobs, run_pull, pull) == 0)
 		return 1;
@@ -254,6 +265,16 @@ static int never_pulled(struct kubelet *kubelet, const struct cox_object *object
 	return -1;
 }
 
+/* It was of an image that the container is not to have any more. Lock held. */
+static void forget_pull(struct container_record *record)
+{
+	free(cox_steal(record->pull_image));
+	free(cox_steal(record->pull_ref));
+	free(cox_steal(record->pull_error));
+	record->pull = PULL_NONE;
+	record->pulls = (struct backoff){0};
+}
+
 int images_ensure(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
 		  const struct value *container, struct container_record *record, char **ref)
 {
@@ -266,6 +287,8 @@ int images_ensure(struct kubelet *kubelet, struct pod *pod, const struct cox_obj
 	int missing;
 
 	pthread_mutex_lock(&kubelet->lock);
+	if (record->pull_image && !is_pulled(record, image))
+		forget_pull(record);
 	state = record->pull;
 	if (state == PULL_DONE)
 		pulled = cox_steal(record->pull_ref);

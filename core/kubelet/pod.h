@@ -32,6 +32,7 @@ struct container_record {
 
 	/* lock */
 	enum pull_state pull;
+	char *pull_image;		   /* what is or was pulled; NULL: nothing yet */
 	char *pull_ref;			   /* PULL_DONE: what to create the container of */
 	char *pull_error;		   /* PULL_FAILED */
 	char killing[COX_RUNTIME_ID_SIZE]; /* a stop is under way; "": none */

@@ -15,6 +15,7 @@ static void free_container(struct container_record *container)
 {
 	free(container->name);
 	free(container->waiting_message);
+	free(container->pull_image);
 	free(container->pull_ref);
 	free(container->pull_error);
 	free(container->probe_message);

@@ -205,6 +205,45 @@ static void test_slow_pull(void **state)
 	end();
 }
 
+/* A pull that lasts is no reason to start what is not wanted any more. */
+static void test_other_image_while_pulling(void **state)
+{
+	static const char *const options[] = {"images-present", "false", "pull-delay", "400ms",
+					      "failing-images", "lost",	 NULL};
+	static const char *const before[] = {"large", "lost"};
+	cox_autoobject *here = NULL;
+	const char *id;
+
+	(void)state;
+	begin(options);
+	put_pod("here", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\","
+		"\"image\":\"there\"}]");
+	eventually(pod_has("here", "status.phase", "Running"));
+	here = fake_get(at.server, "pods", "n", "here");
+	id = value_text(object_path(object_root(here), "status.containerStatuses[0].imageID"));
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = i ? "second" : "first";
+		char spec[128], said[64];
+
+		snprintf(spec, sizeof(spec),
+			 "\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\","
+			 "\"image\":\"%s\"}]",
+			 before[i]);
+		snprintf(said, sizeof(said), "Pulling image \"%s\"", before[i]);
+		put_pod(name, "", spec);
+		eventually(event_said(name, "Pulling", said));
+		put_pod(name, "",
+			"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\","
+			"\"image\":\"there\"}]");
+		eventually(pod_has(name, "status.phase", "Running"));
+		assert_true(pod_has(name, "status.containerStatuses[0].image", "there"));
+		assert_true(pod_has(name, "status.containerStatuses[0].imageID", id));
+	}
+	assert_false(event_begins("second", "Failed", "Failed to pull image \"there\""));
+	end();
+}
+
 static void test_probes(void **state)
 {
 	char ready[100], spec[1024];
@@ -774,16 +813,27 @@ static void test_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),	     cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_backoff),	     cmocka_unit_test(test_crash_loop),
-		cmocka_unit_test(test_own_policies), cmocka_unit_test(test_init),
-		cmocka_unit_test(test_images),	     cmocka_unit_test(test_slow_pull),
-		cmocka_unit_test(test_probes),	     cmocka_unit_test(test_admission),
-		cmocka_unit_test(test_recovery),     cmocka_unit_test(test_volumes),
-		cmocka_unit_test(test_tokens),	     cmocka_unit_test(test_sidecars_last),
-		cmocka_unit_test(test_messages),     cmocka_unit_test(test_host),
-		cmocka_unit_test(test_rest),	     cmocka_unit_test(test_rest_never),
-		cmocka_unit_test(test_count_stays),  cmocka_unit_test(test_rest_volumes),
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_crash_loop),
+		cmocka_unit_test(test_own_policies),
+		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_images),
+		cmocka_unit_test(test_slow_pull),
+		cmocka_unit_test(test_other_image_while_pulling),
+		cmocka_unit_test(test_probes),
+		cmocka_unit_test(test_admission),
+		cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_sidecars_last),
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_rest_never),
+		cmocka_unit_test(test_count_stays),
+		cmocka_unit_test(test_rest_volumes),
 	};
 
 	return cmocka_run_group_tests_name("kubelet", tests, NULL, NULL);
