@@ -219,7 +219,9 @@ static int run(const struct personality *personality, struct settings *settings,
 	return status;
 }
 
-static int be(const struct personality *personality, const char *const *words, size_t count)
+/* `before`: what was typed before the personality's name. */
+static int be(const struct personality *personality, const char *before, const char *const *words,
+	      size_t count)
 {
 	cox_autoerror err = COX_ERROR_INIT;
 	bool usage_error;
@@ -228,8 +230,9 @@ static int be(const struct personality *personality, const char *const *words, s
 
 	if (!settings) {
 		complain(personality->name, &err);
+		/* Not the flags themselves: they would push the reason off the screen. */
 		if (usage_error)
-			print_usage(stderr, personality);
+			fprintf(stderr, "See '%s%s --help' for usage.\n", before, personality->name);
 		return EXIT_USAGE;
 	}
 	if (settings->common->help)
@@ -282,7 +285,7 @@ int daemon_main(const struct personality *const *personalities, size_t count, in
 	const char *const *words = (const char *const *)argv;
 
 	if (chosen)
-		return be(chosen, words + 1, (size_t)argc - 1);
+		return be(chosen, "", words + 1, (size_t)argc - 1);
 	if (argc < 2) {
 		print_commands(stderr, personalities, count);
 		return EXIT_USAGE;
@@ -299,5 +302,5 @@ int daemon_main(const struct personality *const *personalities, size_t count, in
 	chosen = find(personalities, count, argv[1]);
 	if (!chosen)
 		return refuse_command(personalities, count, argv[1]);
-	return be(chosen, words + 2, (size_t)argc - 2);
+	return be(chosen, "coxswain ", words + 2, (size_t)argc - 2);
 }

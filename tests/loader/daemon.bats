@@ -46,10 +46,15 @@ start() {
 	[ "$output" = "Kubernetes v1.36.2+coxswain" ]
 }
 
-@test "an unknown flag is named, the usage follows, the status is 2" {
+@test "an unknown flag is named, a second line leads to the others, the status is 2" {
 	run -2 "$toy" --greetign=x
 	[ "${lines[0]}" = "toy-daemon: unknown flag: --greetign (did you mean --greeting?)" ]
-	[ "${lines[1]}" = "Usage of toy-daemon:" ]
+	[ "${lines[1]}" = "See 'toy-daemon --help' for usage." ]
+	[ "${#lines[@]}" = 2 ]
+	run -2 "$builddir/core/coxswain" up --signle-process
+	[ "${lines[0]}" = "up: unknown flag: --signle-process (did you mean --single-process?)" ]
+	[ "${lines[1]}" = "See 'coxswain up --help' for usage." ]
+	[ "${#lines[@]}" = 2 ]
 }
 
 @test "one dash is for one letter" {
