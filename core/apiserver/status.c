@@ -116,6 +116,13 @@ int status_forbidden(struct cox_error *err, const char *group, const char *resou
 {
 	cox_autobuf text = COX_BUF_INIT;
 
+	/* A list, or an object that has no name yet. */
+	if (!name || !*name) {
+		error_set(err, COX_REASON_FORBIDDEN, "%s%s%s is forbidden: %s", resource,
+			  *group ? "." : "", group, why);
+		error_set_details(err, *group ? group : NULL, resource, NULL);
+		return -1;
+	}
 	cox_buf_printf(&text, "is forbidden: %s", why);
 	return fill(err, COX_REASON_FORBIDDEN, group, resource, name, cox_buf_cstr(&text));
 }

@@ -173,6 +173,10 @@ may() {
 	tls GET /api/v1/namespaces/default -H 'Authorization: Bearer tok-alice'
 	expect 403 Forbidden
 	has "Everything is forbidden." "$(query .message)"
+	tls GET /api/v1/namespaces -H 'Authorization: Bearer tok-alice'
+	expect 403 Forbidden
+	has 'namespaces is forbidden: User "alice" cannot list resource "namespaces" in API group "" at the cluster scope' \
+		"$(query .message)"
 	same true "$(may root system:masters)"
 	same false "$(may alice system:master)"
 }
