@@ -64,6 +64,8 @@ dump() {
 	install_all uninstall
 	run -0 find "$dir" ! -type d
 	[ "$output" = "$dir$etc/kubernetes/proxy" ]
+	run -0 find "$dir" -type d -name coxswain
+	[ "$output" = "" ]
 }
 
 # rows: 34
