@@ -232,7 +232,8 @@ static int be(const struct personality *personality, const char *before, const c
 		complain(personality->name, &err);
 		/* Not the flags themselves: they would push the reason off the screen. */
 		if (usage_error)
-			fprintf(stderr, "See '%s%s --help' for usage.\n", before, personality->name);
+			fprintf(stderr, "See '%s%s --help' for usage.\n", before,
+				personality->name);
 		return EXIT_USAGE;
 	}
 	if (settings->common->help)

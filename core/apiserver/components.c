@@ -37,8 +37,8 @@ static int failed_to(struct cox_error *err, uint16_t port, const char *what)
 	char why[128];
 
 	return error_set(err, COX_REASON_SERVICE_UNAVAILABLE,
-			 "Get \"http://127.0.0.1:%u/healthz\": %s: %s", port, what,
-			 strerror_r(errno, why, sizeof(why)));
+			 "Get \"http://127.0.0.1:%u/healthz\": %s 127.0.0.1:%u: %s", port, what,
+			 port, strerror_r(errno, why, sizeof(why)));
 }
 
 /* GET /healthz over a connection of its own; the first bytes tell enough. */
@@ -55,7 +55,7 @@ static int ask(uint16_t port, struct cox_error *err)
 	ssize_t size;
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-		return failed_to(err, port, "dial tcp 127.0.0.1");
+		return failed_to(err, port, "dial tcp");
 	if (send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0)
 		return failed_to(err, port, "write");
 	if (poll(&poller, 1, ask_timeout_ms) != 1)

@@ -33,7 +33,7 @@ static void serve_elsewhere(struct api_call *call)
 	cox_autoerror err = COX_ERROR_INIT;
 
 	error_set(&err, COX_REASON_METHOD_NOT_ALLOWED,
-		  "%s/%s is not offered by this server: it has no connection to nodes",
+		  "%s/%s is not offered by this server",
 		  call->resource->name, call->route.subresource);
 	call_fail(call, &err);
 }

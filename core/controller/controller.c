@@ -303,6 +303,15 @@ static int call_plugin(struct work *work, const char *key, uint64_t *again, stru
 	return plugin->ops->reconcile(plugin->self, &call, work->name, key, again, err);
 }
 
+/* Somebody else wrote first, or deleted it, or deletes all around it. */
+static bool is_everyday(const struct cox_error *err)
+{
+	for (size_t i = 0; i < err->cause_count; i++)
+		if (!strcmp(err->causes[i].reason, "NamespaceTerminating"))
+			return true;
+	return err->reason == COX_REASON_CONFLICT || err->reason == COX_REASON_NOT_FOUND;
+}
+
 static void reconcile(struct work *work, const char *key)
 {
 	cox_autoerror err = COX_ERROR_INIT;
@@ -314,8 +323,7 @@ static void reconcile(struct work *work, const char *key)
 			log_verbose(4, "queue: %s was not added again", key);
 		return;
 	}
-	/* A conflict is everyday life: somebody else wrote first. */
-	if (err.reason == COX_REASON_CONFLICT)
+	if (is_everyday(&err))
 		log_verbose(2, "%s: %s %s: %s", work->controller->name, work->name, key,
 			    error_text(&err));
 	else

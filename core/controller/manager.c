@@ -14,6 +14,7 @@
 #include "controller/flags.h"
 #include "controller/options.h"
 #include "host/host.h"
+#include "net/health.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
@@ -71,6 +72,7 @@ struct manager {
 	struct client *client;
 	struct controllers *controllers;
 	struct leader *leader;
+	struct health *health;
 	pthread_mutex_t mutex;
 	bool running;
 	bool stopping;
@@ -226,11 +228,22 @@ static int start_work(struct manager *manager, struct cox_error *err)
 	return manager->leader ? 0 : -1;
 }
 
+static int open_health(struct manager *manager, struct cox_error *err)
+{
+	const struct health_config config = {.address = manager->config->address,
+					     .port = (uint16_t)manager->config->port};
+
+	if (!config.port)
+		return 0;
+	manager->health = health_open(&config, err);
+	return manager->health ? 0 : error_wrap(err, "--address and --port");
+}
+
 static int manager_start(struct daemon *daemon, struct cox_error *err)
 {
 	struct manager *manager = daemon->state;
 
-	if (connect_client(daemon, err))
+	if (connect_client(daemon, err) || open_health(manager, err))
 		return -1;
 	manager->controllers = controllers_new(manager->client, "kube-controller-manager", err);
 	if (!manager->controllers || add_controllers(manager, err))
@@ -247,6 +260,7 @@ static void manager_stop(struct daemon *daemon)
 	pthread_mutex_lock(&manager->mutex);
 	manager->stopping = true;
 	pthread_mutex_unlock(&manager->mutex);
+	health_close(manager->health);
 	controllers_free(manager->controllers);
 	leader_free(manager->leader); /* given back only when no work is under way */
 	for (size_t i = manager->plugins.count; i > 0; i--)
@@ -274,7 +288,7 @@ static int manager_check(struct daemon *daemon, struct cox_error *err)
 
 const struct personality controller_manager_personality = {
 	.name = "kube-controller-manager",
-	.description = "Runs the controllers, which bring the cluster towards what is wanted",
+	.description = "runs the controllers, which bring the cluster towards what is wanted",
 	.flags = controller_manager_flags,
 	.flag_count = &controller_manager_flag_count,
 	.config_size = sizeof(struct controller_manager_config),

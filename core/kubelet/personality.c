@@ -369,7 +369,7 @@ static void stop(struct daemon *daemon)
 
 const struct personality kubelet_personality = {
 	.name = "kubelet",
-	.description = "Runs the pods of this node",
+	.description = "runs the pods of this node",
 	.flags = kubelet_flags,
 	.flag_count = &kubelet_flag_count,
 	.config_size = sizeof(struct kubelet_config),

@@ -4,6 +4,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/http.h %D%/transport.h %D%/connection.h \
 	%D%/body.c %D%/body.h \
 	%D%/head.c \
+	%D%/health.c %D%/health.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/mhd.c \
 	%D%/request.c %D%/request.h \

@@ -3,7 +3,6 @@
 core_libcoxcore_la_SOURCES += \
 	%D%/build.c %D%/build.h \
 	%D%/flags.c %D%/flags.h \
-	%D%/health.c %D%/health.h \
 	%D%/proxy.c %D%/proxy.h \
 	%D%/table.c %D%/table.h
 

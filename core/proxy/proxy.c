@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "client/connect.h"
 #include "host/host.h"
+#include "net/health.h"
 #include "proxy/flags.h"
-#include "proxy/health.h"
 #include "proxy/table.h"
 
 #include <coxswain/kit/alloc.h>
@@ -168,14 +168,16 @@ static int open_health(struct proxy *proxy, struct cox_error *err)
 {
 	const struct health_config config = {.address = proxy->config->healthz_bind_address,
 					     .port = (uint16_t)proxy->config->healthz_port,
-					     .mode = proxy->config->proxy_mode,
 					     .ready = is_ready,
-					     .context = proxy};
+					     .context = proxy,
+					     .unready =
+						     "services and endpoints are not known yet\n",
+					     .mode = proxy->config->proxy_mode};
 
 	if (!proxy->config->healthz_port)
 		return 0;
-	proxy->health = health_new(&config, err);
-	return proxy->health ? 0 : error_wrap(err, "health port");
+	proxy->health = health_open(&config, err);
+	return proxy->health ? 0 : error_wrap(err, "--healthz-bind-address and --healthz-port");
 }
 
 static int proxy_start(struct daemon *daemon, struct cox_error *err)
@@ -195,8 +197,8 @@ static int proxy_start(struct daemon *daemon, struct cox_error *err)
 		daemon_stop();
 		return 0;
 	}
-	if (!daemon->local) {
-		/* So that netstat and ss name it, whatever it was started as. */
+	if (!daemon->local && !daemon->server_socket) {
+		/* A process of its own: so netstat and ss name it, whatever it was started as. */
 		prctl(PR_SET_NAME, "kube-proxy", 0, 0, 0);
 		set_oom_score(proxy->config->oom_score_adj);
 	}
@@ -215,7 +217,7 @@ static void proxy_stop(struct daemon *daemon)
 
 	if (!proxy)
 		return;
-	health_free(proxy->health);
+	health_close(proxy->health);
 	table_free(proxy->table);
 	host_close(proxy->plugin);
 	client_free(proxy->client);
@@ -226,7 +228,7 @@ static void proxy_stop(struct daemon *daemon)
 
 const struct personality proxy_personality = {
 	.name = "kube-proxy",
-	.description = "Brings what is sent to services to their endpoints",
+	.description = "brings what is sent to services to their endpoints",
 	.flags = proxy_flags,
 	.flag_count = &proxy_flag_count,
 	.config_size = sizeof(struct proxy_config),

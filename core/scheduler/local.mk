@@ -7,7 +7,6 @@ core_libcoxcore_la_SOURCES += \
 	%D%/diagnosis.c %D%/diagnosis.h \
 	%D%/facts.c %D%/facts.h %D%/facts_internal.h \
 	%D%/flags.c %D%/flags.h \
-	%D%/health.c %D%/health.h \
 	%D%/inbox.c %D%/inbox.h \
 	%D%/manager.c %D%/manager.h \
 	%D%/nodes.c %D%/nodes.h \

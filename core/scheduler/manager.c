@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "client/connect.h"
 #include "client/leader.h"
+#include "net/health.h"
 #include "scheduler/flags.h"
-#include "scheduler/health.h"
 #include "scheduler/scheduler.h"
 
 #include <coxswain/kit/alloc.h>
@@ -177,6 +177,20 @@ static bool is_ready(void *context)
 	return scheduler_synced(((struct manager *)context)->scheduler);
 }
 
+static int open_health(struct manager *manager, const struct scheduler_config *config,
+		       struct cox_error *err)
+{
+	const struct health_config health = {.address = config->address,
+					     .port = (uint16_t)config->port,
+					     .ready = is_ready,
+					     .context = manager,
+					     .unready = "the copies of pods and nodes are not "
+							"complete\n"};
+
+	manager->health = health_open(&health, err);
+	return manager->health ? 0 : error_wrap(err, "--address and --port");
+}
+
 static int manager_start(struct daemon *daemon, struct cox_error *err)
 {
 	const struct scheduler_config *config = daemon->config;
@@ -192,12 +206,8 @@ static int manager_start(struct daemon *daemon, struct cox_error *err)
 	if (!manager->scheduler ||
 	    scheduler_use(manager->scheduler, cox_steal(manager->chain), err))
 		return -1;
-	if (config->port) {
-		manager->health = health_open(config->address, (uint16_t)config->port, is_ready,
-					      manager, err);
-		if (!manager->health)
-			return error_wrap(err, "--address and --port");
-	}
+	if (config->port && open_health(manager, config, err))
+		return -1;
 	return start_work(manager, config, err);
 }
 
@@ -249,7 +259,7 @@ static int manager_check(struct daemon *daemon, struct cox_error *err)
 
 const struct personality scheduler_personality = {
 	.name = "kube-scheduler",
-	.description = "Gives every pod a node",
+	.description = "gives every pod a node",
 	.flags = scheduler_flags,
 	.flag_count = &scheduler_flag_count,
 	.config_size = sizeof(struct scheduler_config),

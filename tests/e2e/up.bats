@@ -48,6 +48,21 @@ control_plane_is_not() {
 	[ "$(control_plane | wc -l)" = 1 ]
 	same kube "$(ps -o user= -p "$(control_plane)")"
 	same root "$(ps -o user= -p "$(daemon_pid up)")"
+	# As tools list it: no single part's name.
+	same coxswain "$(ps -o comm= -p "$(daemon_pid up)")"
+}
+
+@test "every part says at its port how it is, and the server has heard it" {
+	local port
+	for port in 10248 10249 10251 10252; do
+		same ok "$(curl -s "http://127.0.0.1:$port/healthz")"
+	done
+	for port in 10249 10251 10252; do
+		has "# TYPE" "$(curl -s "http://127.0.0.1:$port/metrics")"
+	done
+	same "controller-manager True ok etcd-0 True ok scheduler True ok" "$(curl -s \
+		"$server/api/v1/componentstatuses" |
+		jq -r '[.items[] | .metadata.name, (.conditions[0] | .status, .message)] | join(" ")')"
 }
 
 @test "on that socket root says who it is, and nobody else says anything" {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers what watches over a daemon asks; nothing here needs a password. */
-#include "scheduler/health.h"
+#include "net/health.h"
 
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -15,9 +15,8 @@
 enum { CONNECTIONS = 64 };
 
 struct health {
+	struct health_config config;
 	struct http_server *server;
-	bool (*ready)(void *context);
-	void *context;
 };
 
 static void respond(struct http_request *request, unsigned status, const char *text)
@@ -36,39 +35,40 @@ static void respond_metrics(struct http_request *request)
 
 static void handle(struct http_request *request)
 {
-	const struct health *health = request->context;
+	const struct health_config *config = &((const struct health *)request->context)->config;
 	const char *what = request->segment_count == 1 ? request->segments[0] : "";
 
 	if (request->method != HTTP_GET && request->method != HTTP_HEAD)
 		respond(request, 405, "method not allowed\n");
 	else if (!strcmp(what, "healthz") || !strcmp(what, "livez"))
 		respond(request, 200, "ok");
-	else if (!strcmp(what, "readyz") && health->ready(health->context))
+	else if (!strcmp(what, "readyz") && (!config->ready || config->ready(config->context)))
 		respond(request, 200, "ok");
 	else if (!strcmp(what, "readyz"))
-		respond(request, 500, "the copies of pods and nodes are not complete\n");
+		respond(request, 500, config->unready);
 	else if (!strcmp(what, "metrics"))
 		respond_metrics(request);
+	else if (!strcmp(what, "proxyMode") && config->mode)
+		respond(request, 200, config->mode);
 	else
 		respond(request, 404, "404 page not found\n");
 }
 
-struct health *health_open(const char *address, uint16_t port, bool (*ready)(void *context),
-			   void *context, struct cox_error *err)
+struct health *health_open(const struct health_config *config, struct cox_error *err)
 {
 	struct health *health = cox_new(struct health);
-	const struct http_listen listen = {.address = address, .port = port, .fd = -1};
-	const struct http_config config = {.listens = &listen,
-					   .listen_count = 1,
-					   .handler = handle,
-					   .context = health,
-					   .threads = 1,
-					   .stream_threads = 1,
-					   .connections = CONNECTIONS};
+	const struct http_listen listen = {
+		.address = config->address, .port = config->port, .fd = -1};
+	const struct http_config http = {.listens = &listen,
+					 .listen_count = 1,
+					 .handler = handle,
+					 .context = health,
+					 .threads = 1,
+					 .stream_threads = 1,
+					 .connections = CONNECTIONS};
 
-	health->ready = ready;
-	health->context = context;
-	health->server = http_server_open(&config, err);
+	health->config = *config;
+	health->server = http_server_open(&http, err);
 	if (health->server)
 		return health;
 	free(health);
