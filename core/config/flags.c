@@ -232,14 +232,17 @@ static void warn(struct flag_set *set, const char *format, ...)
 	cox_vec_push(&set->warnings, cox_buf_steal(&text));
 }
 
+static bool is_default(const struct flag *flag, const char *value)
+{
+	return strcmp(value, flag->fallback ? flag->fallback : "") == 0;
+}
+
 static void warn_of_use(struct flag_set *set, const struct flag *flag, const char *value)
 {
-	const char *usual = flag->fallback ? flag->fallback : "";
-
 	if (flag->deprecated)
 		warn(set, "Flag --%s has been deprecated, %s", flag->name, flag->deprecated);
 	/* Asking for what happens anyway is no reason to warn. */
-	if (flag->traits & FLAG_NO_EFFECT && strcmp(value, usual) != 0)
+	if (flag->traits & FLAG_NO_EFFECT && !is_default(flag, value))
 		warn(set, "Flag --%s is accepted and has no effect", flag->name);
 	if (!(flag->traits & FLAG_META))
 		set->own_flags = true;
@@ -325,6 +328,12 @@ static int set_value(struct flag_set *set, struct flag_state *given, const char 
 
 		error_wrap(err, "invalid argument \"%s\" for --%s=%s", secret ? "***" : value,
 			   given->flag->name, secret ? "***" : value);
+		return add_origin(err, origin);
+	}
+	if (state->flag->traits & FLAG_NOT_OFFERED && !is_default(state->flag, value)) {
+		error_set(err, COX_REASON_INVALID,
+			  "--%s is not offered by this %s yet: take it out", given->flag->name,
+			  set->program);
 		return add_origin(err, origin);
 	}
 	free(state->origin);
@@ -558,6 +567,8 @@ static void put_usage(const struct flag_set *set, const struct flag_state *state
 		cox_buf_printf(out, "  %s", flag->help);
 	if (flag->traits & FLAG_NO_EFFECT)
 		cox_buf_str(out, " (accepted, has no effect)");
+	if (flag->traits & FLAG_NOT_OFFERED)
+		cox_buf_str(out, " (not offered yet)");
 	if (flag->deprecated)
 		cox_buf_printf(out, " (DEPRECATED: %s)", flag->deprecated);
 	if (!flag->alias_of && flag->fallback && flag->fallback[0] &&

@@ -67,6 +67,8 @@ struct flag {
 #define FLAG_HIDDEN 8u	  /* not in --help */
 #define FLAG_RELOAD 16u	  /* SIGHUP puts a changed value into force */
 #define FLAG_KEYED 32u	  /* a list of KEY=VALUE: the last one of each key counts */
+/* Without it there is less protection than was asked for: refused unless the default. */
+#define FLAG_NOT_OFFERED 64u
 
 /*
  * Entries of a table. FLAG_ENTRY(struct x_config, STRING, "master", master, NULL,

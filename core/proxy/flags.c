@@ -21,8 +21,9 @@ const struct flag proxy_flags[] = {
 	/* the apiserver */
 	ENTRY(STRING, "master", master, NULL, "URL of the apiserver; overrides the kubeconfig"),
 	ENTRY(STRING, "kubeconfig", kubeconfig, NULL, "File that says how to reach the apiserver"),
-	ENTRY(FLOAT, "kube-api-qps", kube_api_qps, "50", "Requests a second to the apiserver"),
-	ENTRY(INT, "kube-api-burst", kube_api_burst, "100", "Requests above the rate"),
+	ENTRY(FLOAT, "kube-api-qps", kube_api_qps, "50", "Requests a second to the apiserver",
+	      NO_EFFECT),
+	ENTRY(INT, "kube-api-burst", kube_api_burst, "100", "Requests above the rate", NO_EFFECT),
 	/* how to proxy */
 	ENTRY(STRING, "proxy-mode", proxy_mode, "userspace",
 	      "Proxy plugin: userspace, iptables or nftables"),
@@ -45,7 +46,7 @@ const struct flag proxy_flags[] = {
 	      "oom_score_adj of the proxy", .low = -1000, .high = 1000),
 	ENTRY(STRING, "resource-container", resource_container, "/kube-proxy",
 	      "Cgroup of the proxy itself", NO_EFFECT),
-	ENTRY(MAP, "feature-gates", feature_gates, NULL, "Features to turn on or off"),
+	ENTRY(MAP, "feature-gates", feature_gates, NULL, "Features to turn on or off", NO_EFFECT),
 	/* other names */
 	FLAG_ALIAS("healthz-address", "healthz-bind-address"),
 	FLAG_ALIAS("cleanup", "cleanup-iptables"),

@@ -118,6 +118,29 @@ start_fails() {
 	has "authorizer-RBCA: not found in" "$output"
 }
 
+@test "protection that is not there is refused; what else has no effect is named" {
+	local flag
+	for flag in encryption-provider-config=/x audit-policy-file=/x audit-log-path=- \
+		tls-min-version=VersionTLS13 tls-cipher-suites=x \
+		admission-control-config-file=/x service-account-max-token-expiration=1h; do
+		start_fails "--$flag"
+		same "kube-apiserver: --${flag%%=*} is not offered by this kube-apiserver yet: take it out
+See 'coxswain kube-apiserver --help' for usage." "$output"
+	done
+	mkdir "$dir/etc"
+	printf '%s\n' '' 'KUBE_API_ARGS="--encryption-provider-config=/x"' >"$dir/etc/apiserver"
+	run -2 "$program" kube-apiserver --plugin-dir="$plugins" --config-dir="$dir/etc" --check-config
+	same "kube-apiserver: --encryption-provider-config is not offered by this kube-apiserver yet: take it out (set in $dir/etc/apiserver:2)" \
+		"$output"
+	# What happens anyway may be asked for.
+	run -0 "$program" kube-apiserver --plugin-dir="$plugins" --storage-backend=memory \
+		--service-cluster-ip-range=10.254.0.0/16 --data-dir="$dir/data" --admission-control= \
+		--tls-min-version=VersionTLS12 --audit-log-path= --check-config
+	start_apiserver --max-requests-inflight=7 --audit-log-maxage=0
+	grep -q "Flag --max-requests-inflight is accepted and has no effect" "$dir/apiserver.log"
+	run -1 grep -q audit-log-maxage "$dir/apiserver.log"
+}
+
 @test "no address range for services" {
 	run -1 "$program" kube-apiserver --plugin-dir="$plugins" --storage-backend=memory --data-dir="$dir/data"
 	has "No --service-cluster-ip-range specified" "$output"

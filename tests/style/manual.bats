@@ -112,3 +112,26 @@ daemons() {
 		FailedScheduling
 	END
 }
+
+@test "a flag that nothing reads says so" {
+	run -0 python3 - "$srcdir/core" <<-'PYTHON'
+		import pathlib, re, sys
+
+		core = pathlib.Path(sys.argv[1])
+		flags = sorted(core.glob("*/flags.c"))
+		rest = "".join(p.read_text() for p in core.rglob("*.[ch]")
+		               if p.name not in ("flags.c", "flags.h"))
+		seen = 0
+		for path in flags:
+		    for entry in re.findall(r"\tENTRY\(([A-Z]+, .*?)\),\n", path.read_text(), re.S):
+		        name, member = re.match(r'[A-Z]+, "([^"]+)",\s*(\w+)', entry).groups()
+		        seen += 1
+		        told = "NO_EFFECT" in entry or "NOT_OFFERED" in entry
+		        # By its member, or by its name as an option of a plugin.
+		        read = re.search(r"(->|\.|, )" + member + r"\b", rest) or f'"{name}"' in rest
+		        if not told and not read:
+		            print(f"{path}: --{name} is never read")
+		assert seen > 200, seen
+	PYTHON
+	[ "$output" = "" ]
+}
