@@ -108,7 +108,7 @@ tagged() {
 
 # rows: 41 42
 @test "log lines are in the journal and the syslog under the name of the daemon and its pid" {
-	local at machine name unit before
+	local at machine name unit starter
 	[ -x /lib/systemd/systemd-journald ] || skip "there is no systemd-journald"
 	requires systemd-cat journalctl
 	grep -qx 'KUBE_LOGTOSTDERR="--logtostderr=true"' "$srcdir/config/kubernetes/config"
@@ -119,7 +119,7 @@ tagged() {
 		machine=${at%/*} name=${at#*/} unit=$srcdir/config/systemd/$name.service.in
 		run -1 grep -E '^Standard(Output|Error)=' "$unit"
 		# As systemd itself connects a service's stderr with the journal.
-		before=(systemd-cat --identifier="$(sed -n 's/^SyslogIdentifier=//p' "$unit")")
+		starter=(systemd-cat --identifier="$(sed -n 's/^SyslogIdentifier=//p' "$unit")")
 		daemon "$machine" "$name"
 		retry 20 tagged "$machine" "$name"
 	done

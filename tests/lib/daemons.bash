@@ -97,9 +97,9 @@ minion_settings() {
 }
 
 # daemon MACHINE DAEMON [WORDS...]: its log begins anew. What stands before
-# --config-dir is weaker than the files, as in the units. The words in "before",
+# --config-dir is weaker than the files, as in the units. The words in "starter",
 # if there are any, are a command that starts it.
-before=()
+starter=()
 daemon() {
 	local machine=$1 name=$2 words=()
 	shift 2
@@ -108,7 +108,7 @@ daemon() {
 			"--plugin-option=runtime/oci:helper-directory=$builddir/plugins/runtime/oci")
 	fi
 	rm -f "$dir/$machine-$name.log"
-	start_on "$machine-$name" "$machine" "${before[@]}" "$dir/bin/$name" --plugin-dir="$plugins" \
+	start_on "$machine-$name" "$machine" "${starter[@]}" "$dir/bin/$name" --plugin-dir="$plugins" \
 		"${words[@]}" --config-dir=/etc/kubernetes "$@"
 }
 
