@@ -44,23 +44,34 @@ static bool looks_like_number(const char *text, size_t size)
 	return strspn(text, "0123456789abcdefABCDEFxXoO_:.,TtZz+- ") == size;
 }
 
+/* All that YAML 1.1 takes for the end of a line; other than \n only escapes show them. */
+static bool has_break(const char *text)
+{
+	return strpbrk(text, "\n\r") || strstr(text, "\xc2\x85") || strstr(text, "\xe2\x80\xa8") ||
+	       strstr(text, "\xe2\x80\xa9");
+}
+
 static bool is_plain(struct writer *writer, const char *text, size_t size)
 {
 	const char *why = NULL;
 	struct value *read;
 
-	if (size == 0 || strlen(text) != size || memchr(text, '\n', size) ||
-	    looks_like_number(text, size) || strcmp(text, "=") == 0 || strcmp(text, "<<") == 0 ||
+	if (size == 0 || strlen(text) != size || has_break(text) || looks_like_number(text, size) ||
+	    strcmp(text, "=") == 0 || strcmp(text, "<<") == 0 ||
 	    yaml_scalar_trap(text, size, false) != size)
 		return false;
 	read = yaml_scalar_value(&writer->scratch, text, size, NULL, true, &why);
 	return value_is(read, VALUE_STRING);
 }
 
-/* Several lines that a block can show: nothing in them that needs an escape. */
+/*
+ * Several lines that a block can show: nothing in them that needs an escape, and
+ * no empty lines at the end, behind which libyaml would end the document.
+ */
 static bool is_block(const char *text, size_t size)
 {
-	if (!memchr(text, '\n', size) || strchr(" \t\n", *text))
+	if (!memchr(text, '\n', size) || strchr(" \t\n", *text) ||
+	    (size > 1 && memcmp(text + size - 2, "\n\n", 2) == 0))
 		return false;
 	for (size_t at = 0; at < size;) {
 		uint32_t code = 0;
