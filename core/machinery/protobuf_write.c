@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SORT_ON_STACK = 32 };
+enum { SORT_ON_STACK = 32, LOOK_NEAR = 4 };
 
 struct encoder {
 	struct cox_buf *out;
@@ -47,11 +47,18 @@ static void put_varint(char *out, uint64_t number)
 	*out = (char)number;
 }
 
+/* Room for `more` bytes; most of the time it is there. */
+static inline char *room_for(struct cox_buf *out, size_t more)
+{
+	return more < out->capacity - out->size ? out->data + out->size
+						: cox_buf_reserve(out, more);
+}
+
 static void write_varint(struct encoder *encoder, uint64_t number)
 {
 	size_t size = varint_size(number);
 
-	put_varint(cox_buf_reserve(encoder->out, size), number);
+	put_varint(room_for(encoder->out, size), number);
 	cox_buf_added(encoder->out, size);
 }
 
@@ -62,20 +69,39 @@ static void write_tag(struct encoder *encoder, unsigned number, enum protobuf_wi
 
 static void write_bytes(struct encoder *encoder, unsigned number, const void *data, size_t size)
 {
-	write_tag(encoder, number, PROTOBUF_BYTES);
-	write_varint(encoder, size);
-	cox_buf_add(encoder->out, data, size);
+	uint64_t tag = (uint64_t)number << 3 | PROTOBUF_BYTES;
+	size_t tag_size = varint_size(tag), size_size = varint_size(size);
+	char *room = room_for(encoder->out, tag_size + size_size + size);
+
+	put_varint(room, tag);
+	put_varint(room + tag_size, size);
+	if (size)
+		memcpy(room + tag_size + size_size, data, size);
+	cox_buf_added(encoder->out, tag_size + size_size + size);
 }
 
-/* What was written since `start` becomes a nested message: its length first. */
+/* Begins a nested message as field `number`, with room for a short length; where its bytes begin.
+ */
+static size_t open_message(struct encoder *encoder, unsigned number)
+{
+	write_tag(encoder, number, PROTOBUF_BYTES);
+	*room_for(encoder->out, 1) = 0;
+	cox_buf_added(encoder->out, 1);
+	return encoder->out->size;
+}
+
+/* What was written since open_message is the message: its length goes in front. */
 static void close_message(struct encoder *encoder, size_t start)
 {
-	size_t size = encoder->out->size - start, more = varint_size(size);
+	struct cox_buf *out = encoder->out;
+	size_t size = out->size - start, more = varint_size(size) - 1;
 
-	cox_buf_reserve(encoder->out, more);
-	memmove(encoder->out->data + start + more, encoder->out->data + start, size);
-	put_varint(encoder->out->data + start, size);
-	cox_buf_added(encoder->out, more);
+	if (more) {
+		cox_buf_reserve(out, more);
+		memmove(out->data + start + more, out->data + start, size);
+		cox_buf_added(out, more);
+	}
+	put_varint(out->data + start - 1, size);
 }
 
 static int write_base64(struct encoder *encoder, unsigned number, const struct value *value)
@@ -161,8 +187,7 @@ static int write_nested(struct encoder *encoder, unsigned number, const struct s
 {
 	size_t start;
 
-	write_tag(encoder, number, PROTOBUF_BYTES);
-	start = encoder->out->size;
+	start = open_message(encoder, number);
 	if (write_message(encoder, type, value) != 0)
 		return -1;
 	close_message(encoder, start);
@@ -286,8 +311,7 @@ static int write_value(struct encoder *encoder, const struct schema_field *field
 	default:
 		break;
 	}
-	write_tag(encoder, number, PROTOBUF_BYTES);
-	start = encoder->out->size;
+	start = open_message(encoder, number);
 	if (write_inside(encoder, field, kind, value) != 0)
 		return -1;
 	close_message(encoder, start);
@@ -310,8 +334,7 @@ static int write_entry(struct encoder *encoder, const struct schema_field *field
 {
 	size_t start;
 
-	write_tag(encoder, number, PROTOBUF_BYTES);
-	start = encoder->out->size;
+	start = open_message(encoder, number);
 	write_bytes(encoder, 1, member->key, member->key_size);
 	if (!(field->element == SCHEMA_BYTES && value_is(member->value, VALUE_NULL)) &&
 	    write_value(encoder, field, field->element, 2, member->value) != 0)
@@ -357,8 +380,7 @@ static int write_wrapped(struct encoder *encoder, unsigned number, const struct 
 {
 	size_t start;
 
-	write_tag(encoder, number, PROTOBUF_BYTES);
-	start = encoder->out->size;
+	start = open_message(encoder, number);
 	if (write_strings(encoder, 1, list) != 0)
 		return -1;
 	close_message(encoder, start);
@@ -411,7 +433,7 @@ static int write_fields(struct encoder *encoder, const struct message *message, 
 		const struct schema_field *field = &message->fields[place];
 		size_t start;
 
-		if (memcmp(field->number, path, level) != 0)
+		if (level && memcmp(field->number, path, level) != 0)
 			return 0;
 		if (field->depth == level + 1) {
 			if (write_field(encoder, field, message->values[place]) != 0)
@@ -419,8 +441,7 @@ static int write_fields(struct encoder *encoder, const struct message *message, 
 			++*at;
 			continue;
 		}
-		write_tag(encoder, field->number[level], PROTOBUF_BYTES);
-		start = encoder->out->size;
+		start = open_message(encoder, field->number[level]);
 		if (write_fields(encoder, message, level + 1, at) != 0)
 			return -1;
 		close_message(encoder, start);
@@ -428,12 +449,28 @@ static int write_fields(struct encoder *encoder, const struct message *message, 
 	return 0;
 }
 
+/* Canonical objects have their members in the order of the fields: look near the last one. */
+static const struct schema_field *find_field(const struct encoder *encoder,
+					     const struct schema_type *type,
+					     const struct value_member *member, size_t near)
+{
+	for (size_t i = near; i < type->field_count && i < near + LOOK_NEAR; i++) {
+		const struct schema_field *field = schema_field_at(encoder->schema, type, i);
+		const char *name = schema_text(encoder->schema, field->name);
+
+		if (strlen(name) == member->key_size &&
+		    memcmp(name, member->key, member->key_size) == 0)
+			return field;
+	}
+	return schema_field_get(encoder->schema, type, member->key, member->key_size);
+}
+
 static int write_message(struct encoder *encoder, const struct schema_type *type,
 			 const struct value *value)
 {
 	struct message message = {.fields = schema_field_at(encoder->schema, type, 0),
 				  .order = schema_wire_order(encoder->schema, type)};
-	size_t at = 0;
+	size_t at = 0, near = 0;
 
 	if (value && value->kind == VALUE_NULL)
 		value = NULL;
@@ -441,11 +478,13 @@ static int write_message(struct encoder *encoder, const struct schema_type *type
 		return refuse(encoder, "an object is none");
 	for (uint32_t i = 0; value && i < value->count; i++) {
 		const struct value_member *member = &value->object.members[i];
-		const struct schema_field *field =
-			schema_field_get(encoder->schema, type, member->key, member->key_size);
+		const struct schema_field *field = find_field(encoder, type, member, near);
 
-		if (field && member->value->kind != VALUE_NULL)
-			message.values[field - message.fields] = member->value;
+		if (!field)
+			continue;
+		near = (size_t)(field - message.fields) + 1;
+		if (member->value->kind != VALUE_NULL)
+			message.values[near - 1] = member->value;
 	}
 	/* Those without a number come last. */
 	for (message.count = type->field_count; message.count > 0; message.count--)
@@ -469,8 +508,7 @@ void protobuf_open_object(struct cox_buf *out, const char *version, const char *
 	size_t start;
 
 	cox_buf_add(out, PROTOBUF_MAGIC, PROTOBUF_MAGIC_SIZE);
-	write_tag(&encoder, 1, PROTOBUF_BYTES);
-	start = out->size;
+	start = open_message(&encoder, 1);
 	write_bytes(&encoder, 1, version, strlen(version));
 	write_bytes(&encoder, 2, kind, strlen(kind));
 	close_message(&encoder, start);
