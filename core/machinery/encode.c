@@ -19,8 +19,7 @@ struct encoder {
 static void encode_object(const struct encoder *e, const struct schema_type *type,
 			  const struct value *object, bool root, bool root_metadata);
 
-/* A field that holds nothing: whether the zero of its kind is written. */
-static bool writes_zero(const struct schema_field *field)
+bool schema_writes_zero(const struct schema_field *field)
 {
 	if (!(field->flags & SCHEMA_OMIT_EMPTY))
 		return true;
@@ -235,7 +234,7 @@ static void encode_object(const struct encoder *e, const struct schema_type *typ
 		bool metadata = root && strcmp(name, "metadata") == 0;
 		bool empty = is_empty(field, slots[i]);
 
-		if ((empty && !writes_zero(field)) || (root_metadata && left_out(e, name)))
+		if ((empty && !schema_writes_zero(field)) || (root_metadata && left_out(e, name)))
 			continue;
 		if (!first)
 			cox_buf_char(e->out, ',');

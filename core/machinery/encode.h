@@ -15,6 +15,9 @@
 #define ENCODE_STORAGE 1u	    /* without metadata.resourceVersion and selfLink */
 #define ENCODE_NO_MANAGED_FIELDS 2u /* to compare two objects, their managers apart */
 
+/* Whether a field that holds nothing is written all the same, as the zero of its kind. */
+bool schema_writes_zero(const struct schema_field *field);
+
 /* `value` has been decoded against `type`. */
 void schema_encode(struct cox_buf *out, const struct schema *schema, const struct schema_type *type,
 		   const struct value *value, unsigned flags);

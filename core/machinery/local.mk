@@ -21,12 +21,16 @@ core_libcoxcore_la_SOURCES += \
 
 # Schema: tables made of the YAML of api/, and what walks over them.
 core_libcoxcore_la_SOURCES += \
+	%D%/apply.c %D%/apply.h \
 	%D%/convert.c %D%/convert.h \
 	%D%/create.c %D%/create.h \
 	%D%/decode.c %D%/decode.h \
 	%D%/defaults.c %D%/defaults.h \
 	%D%/encode.c %D%/encode.h \
+	%D%/fieldset.c %D%/fieldset.h \
+	%D%/fieldsv1.c \
 	%D%/kinds.c %D%/kinds.h \
+	%D%/managers.c %D%/managers.h \
 	%D%/metadata.c %D%/metadata.h \
 	%D%/names.c %D%/names.h \
 	%D%/path.c %D%/path.h \
@@ -36,6 +40,9 @@ core_libcoxcore_la_SOURCES += \
 	%D%/strategic.c %D%/strategic.h %D%/strategic_merge.h \
 	%D%/strategic_list.c \
 	%D%/tables.h \
+	%D%/typed.c %D%/typed.h \
+	%D%/typed_fields.c \
+	%D%/typed_merge.c \
 	%D%/validate.c %D%/validate.h
 nodist_core_libcoxcore_la_SOURCES += api/gen/schema_tables.c
 

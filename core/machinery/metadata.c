@@ -2,6 +2,8 @@
 /* The rules of metadata, labels and selectors. */
 #include "machinery/metadata.h"
 
+#include "machinery/managers.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -214,6 +216,36 @@ static void validate_finalizers(struct validation *v, const struct field_path *a
 			      "foregroundDeletion");
 }
 
+/*
+ * Tracking writes entries that are right, but takes names from clients, and
+ * what tracks nothing may bring anything.
+ */
+static void validate_managers(struct validation *v, const struct field_path *at,
+			      const struct value *managers)
+{
+	for (size_t i = 0; value_at(managers, i); i++) {
+		const struct value *entry = value_at(managers, i);
+		const struct field_path *place = FIELD_INDEX(at, i);
+		const char *operation = value_get_text(entry, "operation");
+		const char *type = value_get_text(entry, "fieldsType");
+		const char *name = value_get_text(entry, "manager");
+		const char *why = manager_name_problem(name);
+
+		if (strcmp(operation, "Apply") != 0 && strcmp(operation, "Update") != 0)
+			field_invalid_text(v, FIELD(place, "operation"), operation,
+					   "must be `Apply` or `Update`");
+		if (*type && strcmp(type, "FieldsV1") != 0)
+			field_invalid_text(v, FIELD(place, "fieldsType"), type,
+					   "must be `FieldsV1`");
+		if (strlen(name) > MANAGER_NAME_MAX)
+			field_too_long(v, FIELD(place, "manager"), MANAGER_NAME_MAX);
+		else if (why)
+			field_invalid_text(v, FIELD(place, "manager"), name, "%s", why);
+		if (strlen(value_get_text(entry, "subresource")) > MANAGER_SUBRESOURCE_MAX)
+			field_too_long(v, FIELD(place, "subresource"), MANAGER_SUBRESOURCE_MAX);
+	}
+}
+
 static bool contains(const struct value *list, const struct value *wanted)
 {
 	for (size_t i = 0; value_at(list, i); i++) {
@@ -260,6 +292,7 @@ void validate_metadata(struct validation *v, const struct value *object, const s
 	validate_namespace(v, at, metadata);
 	validate_owners(v, FIELD(at, "ownerReferences"), value_get(metadata, "ownerReferences"));
 	validate_finalizers(v, FIELD(at, "finalizers"), value_get(metadata, "finalizers"));
+	validate_managers(v, FIELD(at, "managedFields"), value_get(metadata, "managedFields"));
 	if (old)
 		validate_metadata_update(v, at, metadata, value_get(old, "metadata"));
 }

@@ -98,6 +98,18 @@ tests_unit_patch_SOURCES = %D%/patch.c
 tests_unit_patch_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_patch_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/fieldset
+TESTS += tests/unit/fieldset
+tests_unit_fieldset_SOURCES = %D%/fieldset.c
+tests_unit_fieldset_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_fieldset_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/apply
+TESTS += tests/unit/apply
+tests_unit_apply_SOURCES = %D%/apply.c
+tests_unit_apply_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_apply_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/strategic
 TESTS += tests/unit/strategic
 tests_unit_strategic_SOURCES = %D%/strategic.c
