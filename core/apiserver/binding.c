@@ -137,8 +137,7 @@ static void bind(struct api_call *call)
 	write->make = make_bound;
 	write->answer = answer_created;
 	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0 ||
-	    write_options_parse(call->request->parameters, call->request->parameter_count,
-				&write->options, &err) != 0)
+	    call_write_options(call, &write->options, &err) != 0)
 		goto fail;
 	write->job = body_decode(call, type, write->options.validation, &err);
 	if (!write->job || check_binding(write->job, &err) != 0)
@@ -173,8 +172,7 @@ static void evict(struct api_call *call)
 
 	write->shape = (struct shape){.resource = call->resource, .form_version = ""};
 	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0 ||
-	    write_options_parse(call->request->parameters, call->request->parameter_count,
-				&write->options, &err) != 0)
+	    call_write_options(call, &write->options, &err) != 0)
 		goto fail;
 	eviction = body_decode(call, type, write->options.validation, &err);
 	if (!eviction ||

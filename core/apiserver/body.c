@@ -99,6 +99,18 @@ static int tell_report(struct api_call *call, const struct decode_report *report
 	return 0;
 }
 
+/*
+ * An empty list of managers wipes out those that are known, as a list of one
+ * empty entry does; decoding would take it for no list.
+ */
+static void keep_reset(struct api_call *call, struct value *tree)
+{
+	struct value *list = value_get(value_get(tree, "metadata"), "managedFields");
+
+	if (value_is(list, VALUE_ARRAY) && list->count == 0)
+		value_push(call->arena, list, value_object(call->arena));
+}
+
 static int decode_tree(struct api_call *call, const struct schema_type *type, struct value *tree,
 		       struct decode_report *report, enum field_validation validation,
 		       struct cox_error *err)
@@ -110,6 +122,7 @@ static int decode_tree(struct api_call *call, const struct schema_type *type, st
 				 "the body must be an object of kind %s", kind);
 	if (check_kind(call, type, tree, err) != 0)
 		return -1;
+	keep_reset(call, tree);
 	if (schema_decode(call->server->schema, type, call->arena, tree, report, err) != 0)
 		return error_wrap(err, "%s in version \"%s\" cannot be handled as a %s", kind,
 				  schema_text(call->server->schema, type->version), kind);
@@ -140,6 +153,33 @@ struct value *body_decode(struct api_call *call, const struct schema_type *type,
 	if (!tree || decode_tree(call, type, tree, report, validation, err) != 0)
 		return NULL;
 	return tree;
+}
+
+struct value *body_config(struct api_call *call, enum field_validation validation,
+			  struct cox_error *err)
+{
+	const struct cox_bytes body = call->request->body;
+	struct decode_report *report = arena_new(call->arena, struct decode_report);
+	const char *text = body.data;
+	struct value *tree;
+	size_t blank = 0;
+
+	decode_report_init(report, call->arena);
+	while (blank < body.size && strchr(" \t\r\n", text[blank]) && text[blank])
+		blank++;
+	/* Most of it is JSON, which is YAML, too, but read much faster. */
+	tree = blank < body.size && text[blank] == '{'
+		       ? read_tree(call, MEDIA_JSON, false, report, NULL)
+		       : NULL;
+	if (!tree) {
+		decode_report_init(report, call->arena);
+		tree = read_tree(call, MEDIA_YAML, false, report, err);
+	}
+	if (!tree) {
+		error_wrap(err, "error decoding YAML");
+		return NULL;
+	}
+	return tell_report(call, report, validation, err) == 0 ? tree : NULL;
 }
 
 struct value *body_tree(struct api_call *call, bool yaml, struct cox_error *err)

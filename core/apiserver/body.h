@@ -18,6 +18,9 @@ struct value *body_decode(struct api_call *call, const struct schema_type *type,
 			  enum field_validation validation, struct cox_error *err);
 /* The body as a tree of any content, for patches: JSON or YAML. */
 struct value *body_tree(struct api_call *call, bool yaml, struct cox_error *err);
+/* The body as a configuration to apply: YAML, or JSON, with duplicate keys told. */
+struct value *body_config(struct api_call *call, enum field_validation validation,
+			  struct cox_error *err);
 /* Like body_decode for a tree that a patch made. `where` begins messages. */
 int body_check(struct api_call *call, const struct schema_type *type, struct value *tree,
 	       enum field_validation validation, struct cox_error *err) COX_MUST_CHECK;

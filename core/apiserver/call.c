@@ -178,6 +178,17 @@ const char *call_param(const struct api_call *call, const char *name)
 	return param_get(call->request->parameters, call->request->parameter_count, name);
 }
 
+int call_write_options(const struct api_call *call, struct write_options *options,
+		       struct cox_error *err)
+{
+	const char *kind = call->verb == VERB_UPDATE  ? "UpdateOptions"
+			   : call->verb == VERB_PATCH ? "PatchOptions"
+						      : "CreateOptions";
+
+	return write_options_parse(call->request->parameters, call->request->parameter_count, kind,
+				   options, err);
+}
+
 const struct http_header *call_headers(struct api_call *call, const struct http_header *extra,
 				       size_t extra_count, size_t *count)
 {

@@ -78,6 +78,9 @@ void call_on_end(struct api_call *call, void (*release)(void *what), void *what)
 void call_warn(struct api_call *call, const char *format, ...) COX_PRINTF(2, 3);
 
 const char *call_param(const struct api_call *call, const char *name); /* or NULL */
+/* The options of a write, refused under the name that they have for the verb. */
+int call_write_options(const struct api_call *call, struct write_options *options,
+		       struct cox_error *err) COX_MUST_CHECK;
 
 /* The answers. After one of them the call is gone. */
 void call_fail(struct api_call *call, const struct cox_error *err);

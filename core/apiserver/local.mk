@@ -17,6 +17,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/endpoints.c %D%/endpoints.h \
 	%D%/feed.c %D%/feed.h \
+	%D%/fieldmanager.c %D%/fieldmanager.h \
 	%D%/flags.c %D%/flags.h \
 	%D%/handle.c %D%/handle.h \
 	%D%/initial.c %D%/initial.h \
@@ -32,6 +33,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/openapi_protobuf.c \
 	%D%/openapi_types.c \
 	%D%/options.c %D%/options.h \
+	%D%/patch.c %D%/patch.h \
 	%D%/personality.c %D%/personality.h \
 	%D%/podlog.c %D%/podlog.h \
 	%D%/portmap.c %D%/portmap.h \

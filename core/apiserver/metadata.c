@@ -128,9 +128,6 @@ int metadata_prepare_update(const struct api_resource *resource, struct arena *a
 		keep_member(arena, metadata, before, kept[i]);
 	value_remove(metadata, "selfLink");
 	value_remove(metadata, "resourceVersion");
-	/* A client that does not know of field managers must not wipe them out. */
-	if (!value_get(metadata, "managedFields"))
-		keep_member(arena, metadata, before, "managedFields");
 	return 0;
 }
 

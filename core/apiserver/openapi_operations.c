@@ -275,7 +275,8 @@ static void add_body(struct openapi_model *model, const struct openapi_operation
 	static const char *const any_media[] = {"*/*", NULL};
 	static const char *const patch_media[] = {"application/json-patch+json",
 						  "application/merge-patch+json",
-						  "application/strategic-merge-patch+json", NULL};
+						  "application/strategic-merge-patch+json",
+						  "application/apply-patch+yaml", NULL};
 	struct arena *arena = model->arena;
 	const char *const *media = action->body == BODY_PATCH ? patch_media : any_media;
 	const struct schema_type *type =

@@ -3,11 +3,13 @@
 #include "apiserver/options.h"
 
 #include "machinery/json.h"
+#include "machinery/managers.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/text.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -254,16 +256,42 @@ static int parse_validation(const char *text, enum field_validation *validation,
 	return 0;
 }
 
-int write_options_parse(const struct http_parameter *params, size_t count,
+int option_invalid(struct cox_error *err, const char *kind, const char *field, const char *reason,
+		   const char *format, ...)
+{
+	cox_autobuf text = COX_BUF_INIT;
+	va_list args;
+
+	va_start(args, format);
+	cox_buf_vprintf(&text, format, args);
+	va_end(args);
+	error_set(err, COX_REASON_INVALID, "%s.meta.k8s.io \"\" is invalid: %s: %s", kind, field,
+		  cox_buf_cstr(&text));
+	error_set_details(err, "meta.k8s.io", kind, NULL);
+	error_add_cause(err, reason, field, "%s", cox_buf_cstr(&text));
+	return -1;
+}
+
+static int check_manager(const char *manager, const char *kind, struct cox_error *err)
+{
+	const char *why = manager_name_problem(manager);
+
+	if (!why)
+		return 0;
+	if (strlen(manager) > MANAGER_NAME_MAX)
+		return option_invalid(err, kind, "fieldManager", "FieldValueTooLong", "%s", why);
+	return option_invalid(err, kind, "fieldManager", "FieldValueInvalid",
+			      "Invalid value: \"%s\": %s", manager, why);
+}
+
+int write_options_parse(const struct http_parameter *params, size_t count, const char *kind,
 			struct write_options *options, struct cox_error *err)
 {
 	const char *manager = param_get(params, count, "fieldManager");
 
 	*options = (struct write_options){.manager = manager ? manager : ""};
-	if (strlen(options->manager) > 128)
-		return error_set(err, COX_REASON_INVALID,
-				 "fieldManager: Too long: may not be more than 128 bytes");
-	if (parse_dry_run(param_get(params, count, "dryRun"), &options->dry_run, err) != 0 ||
+	if (check_manager(options->manager, kind, err) != 0 ||
+	    parse_dry_run(param_get(params, count, "dryRun"), &options->dry_run, err) != 0 ||
 	    parse_validation(param_get(params, count, "fieldValidation"), &options->validation,
 			     err) != 0)
 		return -1;

@@ -56,11 +56,15 @@ struct write_options {
 	bool force; /* of an apply patch */
 	bool force_set;
 	enum field_validation validation;
-	const char *manager; /* fieldManager; "" if not sent */
+	const char *manager; /* fieldManager; "" if not sent; see fieldmanager.h */
 };
 
-int write_options_parse(const struct http_parameter *params, size_t count,
+/* `kind`: as what they are refused, "CreateOptions". */
+int write_options_parse(const struct http_parameter *params, size_t count, const char *kind,
 			struct write_options *options, struct cox_error *err) COX_MUST_CHECK;
+/* An Invalid error of a kind of options: `kind.meta.k8s.io "" is invalid: field: text`. */
+int option_invalid(struct cox_error *err, const char *kind, const char *field, const char *reason,
+		   const char *format, ...) COX_PRINTF(5, 6);
 
 enum propagation {
 	PROPAGATION_UNSET = 0,

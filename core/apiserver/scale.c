@@ -4,15 +4,14 @@
 
 #include "apiserver/answer.h"
 #include "apiserver/body.h"
+#include "apiserver/fieldmanager.h"
 #include "apiserver/metadata.h"
+#include "apiserver/patch.h"
 #include "apiserver/status.h"
 #include "apiserver/write.h"
 #include "machinery/encode.h"
 #include "machinery/json.h"
-#include "machinery/jsonpatch.h"
-#include "machinery/mergepatch.h"
 #include "machinery/selector.h"
-#include "machinery/strategic.h"
 #include "store/snapshot.h"
 
 #include <coxswain/kit/cleanup.h>
@@ -141,31 +140,37 @@ static int make_put(struct write *write, struct cox_error *err)
 static int make_patched(struct write *write, struct cox_error *err)
 {
 	struct api_call *call = write->call;
-	const struct value *patch = write->job;
-	struct value *scale = scale_of(call->arena, write->old);
-	const char *header = http_header(call->request, "Content-Type");
-	char type[64];
+	struct value *scale = patch_apply(call, write->job, scale_type(call),
+					  scale_of(call->arena, write->old), err);
 
-	negotiate_bare_type(header ? header : "", type, sizeof(type));
-	if (strcmp(type, "application/json-patch+json") == 0)
-		scale = jsonpatch_apply(call->arena, scale, patch, err);
-	else if (strcmp(type, "application/merge-patch+json") == 0)
-		scale = mergepatch_apply(call->arena, scale, patch);
-	else if (strcmp(type, "application/strategic-merge-patch+json") == 0)
-		scale = strategic_apply(call->arena, call->server->schema, scale_type(call), scale,
-					patch, err);
-	else
-		return error_set(err, COX_REASON_UNSUPPORTED_MEDIA,
-				 "the body of the request was in an unknown format - accepted "
-				 "media types include: application/json-patch+json, "
-				 "application/merge-patch+json, "
-				 "application/strategic-merge-patch+json");
 	if (!scale ||
 	    body_check(call, scale_type(call), scale, write->options.validation, err) != 0)
 		return -1;
 	/* The version that the scale was made with is the present one. */
 	if (take_scale(write, scale, err) != 0)
 		return -1;
+	write->retry = write->wanted_version == store_entry_revision(write->current);
+	return 0;
+}
+
+static int make_applied(struct write *write, struct cox_error *err)
+{
+	struct api_call *call = write->call;
+	const struct patch *patch = write->job;
+	struct value *metadata, *scale, *list;
+
+	if (fieldmanager_apply_scale(write, scale_type(call), scale_of(call->arena, write->old),
+				     patch->body, &scale, &list, err) != 0)
+		return -1;
+	scale = value_copy(call->arena, scale);
+	if (body_check(call, scale_type(call), scale, VALIDATION_IGNORE, err) != 0 ||
+	    take_scale(write, scale, err) != 0)
+		return -1;
+	metadata = metadata_of(call->arena, write->object);
+	if (list)
+		value_set(call->arena, metadata, "managedFields", list);
+	else
+		value_remove(metadata, "managedFields");
 	write->retry = write->wanted_version == store_entry_revision(write->current);
 	return 0;
 }
@@ -184,19 +189,24 @@ static void write_scale(struct api_call *call)
 {
 	struct write *write = write_new(call, call->resource, WRITE_UPDATE);
 	cox_autoerror err = COX_ERROR_INIT;
+	struct patch *patch;
 
+	write->tracks = true;
 	write->answer = answer_write;
 	write->shape = (struct shape){.resource = call->resource, .form_version = ""};
 	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0 ||
-	    write_options_parse(call->request->parameters, call->request->parameter_count,
-				&write->options, &err) != 0)
+	    call_write_options(call, &write->options, &err) != 0)
 		goto fail;
 	if (call->verb == VERB_UPDATE) {
 		write->make = make_put;
 		write->job = body_decode(call, scale_type(call), write->options.validation, &err);
 	} else {
-		write->make = make_patched;
-		write->job = body_tree(call, false, &err);
+		patch = arena_new(call->arena, struct patch);
+		if (patch_read(call, &write->options, patch, &err) != 0)
+			goto fail;
+		write->make = patch->kind == PATCH_APPLY ? make_applied : make_patched;
+		write->tracks = patch->kind != PATCH_APPLY;
+		write->job = patch;
 	}
 	if (write->job) {
 		write_run(write);

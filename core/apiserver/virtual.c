@@ -273,8 +273,7 @@ static void review(struct api_call *call)
 
 	/* A review has no rows: asked for as a Table it is refused. */
 	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0 ||
-	    write_options_parse(call->request->parameters, call->request->parameter_count, &options,
-				&err) != 0)
+	    call_write_options(call, &options, &err) != 0)
 		goto fail;
 	object = body_decode(call, type, options.validation, &err);
 	if (!object)

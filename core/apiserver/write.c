@@ -3,6 +3,7 @@
 #include "apiserver/write.h"
 
 #include "apiserver/admission.h"
+#include "apiserver/fieldmanager.h"
 #include "apiserver/metadata.h"
 #include "apiserver/read.h"
 #include "apiserver/status.h"
@@ -157,6 +158,10 @@ static void run_again(struct api_call *call)
 
 	store_entry_unref(write->current);
 	write->current = NULL;
+	if (write->creates_absent) {
+		write->operation = WRITE_UPDATE;
+		write->success_code = 200;
+	}
 	run_attempt(write);
 }
 
@@ -186,7 +191,8 @@ static bool may_retry(const struct write *write)
 	if (!own_key)
 		return true;
 	if (write->operation == WRITE_CREATE)
-		return *write->call->route.name == '\0' && write->generated_name;
+		return write->creates_absent ||
+		       (*write->call->route.name == '\0' && write->generated_name);
 	return write->retry;
 }
 
@@ -258,6 +264,13 @@ static int add_object(struct write *write, const struct cox_buf *key, struct cox
 	cox_autobuf value = COX_BUF_INIT;
 
 	schema_encode(&value, schema, write->resource->stored_type, write->object, ENCODE_STORAGE);
+	/* Rather than not at all, a large object is kept without the word on who managed it. */
+	if (value.size > WRITE_MANAGED_MAX &&
+	    value_remove(value_get(write->object, "metadata"), "managedFields")) {
+		cox_buf_clear(&value);
+		schema_encode(&value, schema, write->resource->stored_type, write->object,
+			      ENCODE_STORAGE);
+	}
 	if (write_add_put(write, key->data, key->size, value.data, value.size, schema->epoch,
 			  err) != 0)
 		return -1;
@@ -288,9 +301,11 @@ static int build_txn(struct write *write, struct cox_error *err)
 	return add_object(write, &key, err);
 }
 
-/* Equal but for who manages which field: nothing is written. */
+/* Equal but for the times at which somebody managed fields: nothing is written. */
 static bool changes_nothing(struct write *write)
 {
+	struct arena *arena = write->call->arena;
+	struct value *list;
 	const struct schema *schema = write->call->server->schema;
 	const struct schema_type *type = write->resource->stored_type;
 	const unsigned flags = ENCODE_STORAGE | ENCODE_NO_MANAGED_FIELDS;
@@ -301,7 +316,13 @@ static bool changes_nothing(struct write *write)
 		return false;
 	schema_encode(&before, schema, type, write->old, flags);
 	schema_encode(&after, schema, type, write->object, flags);
-	return before.size == after.size && memcmp(before.data, after.data, before.size) == 0;
+	if (before.size != after.size || memcmp(before.data, after.data, before.size) != 0 ||
+	    !fieldmanager_same(write->object, write->old))
+		return false;
+	list = value_get(value_get(write->old, "metadata"), "managedFields");
+	if (list) /* the times, too, stay what they were */
+		value_set(arena, metadata_of(arena, write->object), "managedFields", list);
+	return true;
 }
 
 static void submit(struct write *write)
@@ -514,7 +535,8 @@ static int complete(struct write *write, struct cox_error *err)
 {
 	struct api_call *call = write->call;
 
-	if (admission_admit(call->chains->admission, write, err) != 0)
+	if ((write->tracks && fieldmanager_track(write, err) != 0) ||
+	    admission_admit(call->chains->admission, write, err) != 0)
 		return -1;
 	reset_parts(write);
 	if (set_metadata(write, err) != 0 || prepare(write, err) != 0 ||

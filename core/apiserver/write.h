@@ -17,7 +17,11 @@
 #include "store/entry.h"
 #include "store/submit.h"
 
-enum { WRITE_ATTEMPTS = 8, WRITE_PARTS_MAX = 1024 };
+enum {
+	WRITE_ATTEMPTS = 8,
+	WRITE_PARTS_MAX = 1024,
+	WRITE_MANAGED_MAX = 3 * 1024 * 1024 /* bytes of an object with its managedFields */
+};
 
 enum write_operation {
 	WRITE_CREATE,
@@ -34,7 +38,7 @@ struct write {
 	struct write_options options;
 	struct shape shape;
 	unsigned success_code;
-	void *job; /* of whoever made the write */
+	void *job;	       /* of whoever made the write */
 	uint64_t admission_id; /* the same for all attempts; 0: not asked yet */
 
 	/* Of this attempt */
@@ -52,6 +56,10 @@ struct write {
 	int (*make)(struct write *write, struct cox_error *err);
 	/* Whether a conflict is tried again: the client named no version. */
 	bool retry;
+	/* What `make` changes is tracked after it: the client manages it from now on. */
+	bool tracks;
+	/* An update that becomes a create where there is nothing, and the other way round. */
+	bool creates_absent;
 	/* Answers after the commit. NULL: the object, under success_code. */
 	void (*answer)(struct write *write, uint64_t revision);
 	/* Instead of NotFound when there is nothing to update; NULL: none. */

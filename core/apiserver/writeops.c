@@ -3,14 +3,13 @@
 #include "apiserver/write.h"
 
 #include "apiserver/body.h"
+#include "apiserver/fieldmanager.h"
 #include "apiserver/handle.h"
 #include "apiserver/metadata.h"
+#include "apiserver/patch.h"
 #include "apiserver/read.h"
 #include "apiserver/status.h"
 #include "machinery/convert.h"
-#include "machinery/jsonpatch.h"
-#include "machinery/mergepatch.h"
-#include "machinery/strategic.h"
 
 #include <string.h>
 
@@ -20,8 +19,8 @@ static struct write *begin(struct api_call *call, enum write_operation operation
 	struct write *write = write_new(call, call->resource, operation);
 	cox_autoerror err = COX_ERROR_INIT;
 
-	if (write_options_parse(call->request->parameters, call->request->parameter_count,
-				&write->options, &err) != 0 ||
+	write->tracks = true;
+	if (call_write_options(call, &write->options, &err) != 0 ||
 	    read_negotiate(call, call->resource, false, &write->shape, &err) != 0) {
 		call_fail(call, &err);
 		return NULL;
@@ -156,30 +155,6 @@ void write_update(struct api_call *call)
 
 /* patch */
 
-enum patch_kind { PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC };
-
-struct patch_job {
-	enum patch_kind kind;
-	struct value *patch;
-};
-
-static struct value *apply_patch(struct write *write, struct value *target, struct cox_error *err)
-{
-	const struct patch_job *job = write->job;
-	struct api_call *call = write->call;
-
-	switch (job->kind) {
-	case PATCH_JSON:
-		return jsonpatch_apply(call->arena, target, job->patch, err);
-	case PATCH_MERGE:
-		return mergepatch_apply(call->arena, target, job->patch);
-	case PATCH_STRATEGIC:
-		return strategic_apply(call->arena, call->server->schema, write->resource->type,
-				       target, job->patch, err);
-	}
-	return NULL;
-}
-
 static int make_patched(struct write *write, struct cox_error *err)
 {
 	struct api_call *call = write->call;
@@ -192,7 +167,7 @@ static int make_patched(struct write *write, struct cox_error *err)
 	    version_parse(value_get_text(value_get(target, "metadata"), "resourceVersion"), &before,
 			  err) != 0)
 		return -1;
-	patched = apply_patch(write, target, err);
+	patched = patch_apply(call, write->job, write->resource->type, target, err);
 	if (!patched)
 		return -1;
 	/* Warnings of the first attempt are those of all. */
@@ -211,62 +186,72 @@ static int make_patched(struct write *write, struct cox_error *err)
 	return 0;
 }
 
-static int patch_kind_of(const char *type, enum patch_kind *kind)
-{
-	static const char *const types[] = {[PATCH_JSON] = "application/json-patch+json",
-					    [PATCH_MERGE] = "application/merge-patch+json",
-					    [PATCH_STRATEGIC] =
-						    "application/strategic-merge-patch+json"};
+/* apply */
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcmp(type, types[i]) == 0) {
-			*kind = (enum patch_kind)i;
-			return 0;
-		}
-	return -1;
+static int make_applied(struct write *write, struct cox_error *err)
+{
+	const struct patch *patch = write->job;
+	uint64_t before, after;
+
+	write->generated_name = false;
+	if (fieldmanager_apply(write, patch->body, err) != 0)
+		return -1;
+	write->name = write->call->route.name;
+	before = write->current ? store_entry_revision(write->current) : 0;
+	if (metadata_match_route(write->call, write->object, false, err) != 0 ||
+	    version_parse(value_get_text(value_get(write->object, "metadata"), "resourceVersion"),
+			  &after, err) != 0)
+		return -1;
+	write->wanted_version = after != before ? after : 0;
+	write->retry = after == before;
+	return 0;
 }
 
-static int parse_patch(struct api_call *call, struct patch_job *job, struct cox_error *err)
+/* What is not there is created; if somebody else is quicker, it is there, after all. */
+static void apply_absent(struct write *write)
 {
-	const char *header = http_header(call->request, "Content-Type");
-	char type[64];
+	const struct patch *patch = write->job;
+	cox_autoerror err = COX_ERROR_INIT;
+	uint64_t version = 0;
 
-	negotiate_bare_type(header ? header : "", type, sizeof(type));
-	if (patch_kind_of(type, &job->kind) != 0)
-		return error_set(err, COX_REASON_UNSUPPORTED_MEDIA,
-				 "the body of the request was in an unknown format - accepted "
-				 "media types include: application/json-patch+json, "
-				 "application/merge-patch+json, "
-				 "application/strategic-merge-patch+json");
-	job->patch = body_tree(call, false, err);
-	if (!job->patch)
-		return -1;
-	if (job->kind != PATCH_JSON && !value_is(job->patch, VALUE_OBJECT))
-		return error_set(err, COX_REASON_BAD_REQUEST, "the patch must be a JSON object");
-	return 0;
+	if (handle_authorize_verb(write->call, VERB_CREATE, &err) != 0 ||
+	    version_parse(value_get_text(value_get(patch->body, "metadata"), "resourceVersion"),
+			  &version, &err) != 0 ||
+	    (version && status_not_found(&err, write->resource->group, write->resource->name,
+					 write->name) != 0)) {
+		call_fail(write->call, &err);
+		return;
+	}
+	write->operation = WRITE_CREATE;
+	write->success_code = 201;
+	write->old = NULL; /* of an object that is gone since */
+	write_run(write);
 }
 
 static void patch_on_worker(struct api_call *call)
 {
-	struct patch_job *job = arena_new(call->arena, struct patch_job);
+	struct patch *patch = arena_new(call->arena, struct patch);
 	struct write *write = begin(call, WRITE_UPDATE);
 	cox_autoerror err = COX_ERROR_INIT;
 
 	if (!write)
 		return;
-	write->make = make_patched;
-	write->job = job;
-	/* A kind of patch that nobody knows comes first: with it, force may be right. */
-	if (parse_patch(call, job, &err) == 0) {
-		if (!write->options.force_set) {
-			write_run(write);
-			return;
-		}
-		error_set(&err, COX_REASON_INVALID,
-			  "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be "
-			  "specified for non-apply patch");
+	write->job = patch;
+	if (patch_read(call, &write->options, patch, &err) != 0) {
+		call_fail(call, &err);
+		return;
 	}
-	call_fail(call, &err);
+	if (patch->kind == PATCH_APPLY) {
+		write->make = make_applied;
+		write->tracks = false;
+		if (!*call->route.subresource) {
+			write->creates_absent = true;
+			write->absent = apply_absent;
+		}
+	} else {
+		write->make = make_patched;
+	}
+	write_run(write);
 }
 
 void write_patch(struct api_call *call)

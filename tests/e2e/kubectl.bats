@@ -367,6 +367,67 @@ pod/picked" "$output"
 	run -0 kubectl delete -f applied.json
 }
 
+# What conflicts and how they are told is in apply.bats.
+@test "apply --server-side: create, again, conflicts, force, removal" {
+	config_map server-side one | jq '.data.more="x"' >"$dir/server-side.json"
+	run -0 kubectl apply --server-side -f server-side.json
+	same "configmap/server-side serverside-applied" "$output"
+	path=.metadata.resourceVersion
+	revision=$(get cm server-side)
+	run -0 kubectl apply --server-side -f server-side.json
+	same "configmap/server-side serverside-applied" "$output"
+	same "$revision" "$(get cm server-side)"
+	config_map server-side two >"$dir/other.json"
+	run -1 kubectl apply --server-side --field-manager=other -f other.json
+	has 'Apply failed with 1 conflict: conflict with "kubectl": .data.key' "$output"
+	run -0 kubectl apply --server-side --field-manager=other --force-conflicts -f other.json
+	path=.data
+	same '{"key":"two","more":"x"}' "$(get cm server-side)"
+	# kubectl has only what is left to it, and takes it along.
+	jq 'del(.data)' "$dir/server-side.json" >"$dir/less.json"
+	run -0 kubectl apply --server-side -f less.json
+	same '{"key":"two"}' "$(get cm server-side)"
+	# A label is another manager's, by an update.
+	run -0 kubectl label cm server-side l=1
+	jq '.metadata.labels.l="2"' "$dir/less.json" >"$dir/label.json"
+	run -1 kubectl apply --server-side -f label.json
+	has 'conflict with "kubectl-label" using v1: .metadata.labels.l' "$output"
+	run -0 kubectl apply --server-side --force-conflicts -f label.json
+	path=.metadata.labels.l
+	same 2 "$(get cm server-side)"
+	run -0 kubectl apply --server-side --dry-run=server -f other.json
+	has "serverside-applied (server dry run)" "$output"
+	run -1 kubectl diff --server-side --force-conflicts -f server-side.json
+	has "-  key: two" "$output"
+	has "+  key: one" "$output"
+	path=.data
+	same '{"key":"two"}' "$(get cm server-side)"
+	if ! older 21; then
+		run -0 kubectl get cm server-side -o yaml
+		lacks managedFields "$output"
+		run -0 kubectl get cm server-side -o yaml --show-managed-fields
+		has "manager: other" "$output"
+	fi
+	run -0 kubectl delete cm server-side
+}
+
+@test "from client-side apply to server-side apply, and back" {
+	config_map migrated one | jq '.data.more="x"' >"$dir/migrated.json"
+	run -0 kubectl apply -f migrated.json
+	run -0 kubectl apply view-last-applied cm/migrated
+	has "more: x" "$output"
+	config_map migrated two >"$dir/migrated.json"
+	run -0 kubectl apply --server-side -f migrated.json
+	path=.data
+	same two "$(get cm migrated | jq -r .key)"
+	# The releases that move what the other way of applying managed take it out, too.
+	older 26 || same '{"key":"two"}' "$(get cm migrated)"
+	run -0 kubectl apply view-last-applied cm/migrated
+	lacks "more: x" "$output"
+	run -0 kubectl apply -f migrated.json
+	run -0 kubectl delete cm migrated
+}
+
 @test "edit with an editor that is a program" {
 	make_pod edited
 	EDITOR="sed -i 's/image: nginx/image: httpd/'" KUBE_EDITOR="sed -i s/image:.nginx/image:\ httpd/" \

@@ -533,12 +533,13 @@ envelope() {
 	same FieldValueForbidden "$(query '.details.causes[0].reason')"
 }
 
-@test "server-side apply answers 415 with the types that are taken" {
+@test "a patch of no known kind answers 415 with the types that are taken" {
 	api PATCH "$pods/applied?fieldManager=x&force=false" \
-		-H 'Content-Type: application/apply-patch+yaml' -d "$(pod applied)"
+		-H 'Content-Type: application/apply-patch+cbor' -d "$(pod applied)"
 	expect 415 UnsupportedMediaType
 	has "application/merge-patch+json" "$(query .message)"
 	has "application/strategic-merge-patch+json" "$(query .message)"
+	has "application/apply-patch+yaml" "$(query .message)"
 	# Where it is no apply, force is none of the options.
 	api PATCH "$pods/seen?force=false" -H 'Content-Type: application/merge-patch+json' -d '{}'
 	expect 422 Invalid

@@ -225,6 +225,8 @@ static void test_v3_paths(void **state)
 	assert_string_equal(value_get_text(patch, "operationId"), "patchCoreV1NamespacedPod");
 	assert_non_null(AT(patch, "requestBody", "content",
 			   "application/strategic-merge-patch+json", "schema", "$ref"));
+	assert_non_null(AT(patch, "requestBody", "content", "application/apply-patch+yaml",
+			   "schema", "$ref"));
 	check_json(AT(tree, "paths", pod_path, "get", "x-kubernetes-action"), "\"get\"");
 	check_json(AT(tree, "paths", pod_path, "delete", "responses", "200", "content",
 		      "application/json", "schema", "$ref"),
