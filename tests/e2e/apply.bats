@@ -337,6 +337,30 @@ user Apply" "$(managers | sort)"
 	same me "$(query '.object.metadata.managedFields[0].manager')"
 }
 
+@test "the two versions of events have their managers' fields under the names of each" {
+	local event='"metadata":{"name":"e"},"eventTime":"2026-01-01T00:00:00.000000Z","reportingController":"a/b","reportingInstance":"i","action":"act","type":"Normal","reason":"r"'
+	api PATCH "/apis/events.k8s.io/v1/namespaces/default/events/e?fieldManager=new" -H "$apply_type" \
+		-d "{\"apiVersion\":\"events.k8s.io/v1\",\"kind\":\"Event\",$event,\"note\":\"one\"}"
+	expect 201
+	has '"f:note":{}' "$(fields new)"
+	api PATCH "/api/v1/namespaces/default/events/e?fieldManager=old" -H "$apply_type" \
+		-d '{"apiVersion":"v1","kind":"Event","metadata":{"name":"e"},"message":"two"}'
+	expect 409 Conflict
+	message 'Apply failed with 1 conflict: conflict with "new": .note'
+	api PATCH "/api/v1/namespaces/default/events/e?fieldManager=old&force=true" -H "$apply_type" \
+		-d '{"apiVersion":"v1","kind":"Event","metadata":{"name":"e"},"message":"two"}'
+	expect 200
+	same '{"f:message":{}}' "$(fields old)"
+	lacks '"f:note"' "$(fields new)"
+	# The same one who applies in the other version takes its fields along.
+	api PATCH "/api/v1/namespaces/default/events/e?fieldManager=old" -H "$apply_type" \
+		-d '{"apiVersion":"v1","kind":"Event","metadata":{"name":"e"},"source":{"component":"c"}}'
+	expect 200
+	same null "$(query .message)"
+	same "new Apply
+old Apply" "$(managers | sort)"
+}
+
 @test "several who apply to one object at once: none is lost" {
 	local i pids=()
 	for i in {1..8}; do

@@ -48,6 +48,9 @@ put() {
 	retry 20 is_said Running "$pods/web" .status.phase
 	retry 20 is_said True "$pods/web" '.status.conditions[] | select(.type == "Ready") | .status'
 	same "hello from the pod" "$(curl -sf "$server$pods/web/log")"
+	# Whose status it is.
+	is_said "kubelet Update status v1" "$pods/web" \
+		'.metadata.managedFields[] | [.manager, .operation, .subresource, .apiVersion] | join(" ")'
 }
 
 @test "a container that fails is started again, with a growing pause" {

@@ -65,6 +65,17 @@ control_plane_is_not() {
 		jq -r '[.items[] | .metadata.name, (.conditions[0] | .status, .message)] | join(" ")')"
 }
 
+# manages NAME PATH: whoever manages anything of the object is NAME
+manages() {
+	same "$1" "$(curl -s "$server$2" | jq -r '[.metadata.managedFields[]?.manager] | unique | join(" ")')"
+}
+
+@test "each part changes objects under its own name" {
+	retry 10 manages kubelet /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/one
+	retry 10 manages kube-apiserver /api/v1/namespaces/default/services/kubernetes
+	retry 10 manages "kube-controller-manager kubelet" /api/v1/nodes/one
+}
+
 @test "on that socket root says who it is, and nobody else says anything" {
 	chmod 777 "$dir"
 	same 401 "$(by_socket nobody -H 'X-Remote-User: admin' http://x/api/v1/nodes)"

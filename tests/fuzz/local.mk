@@ -25,6 +25,7 @@ endif
 
 # The same functions over the kept seeds, without libFuzzer, in make check.
 EXTRA_DIST += %D%/seeds/config %D%/seeds/json %D%/seeds/protobuf %D%/seeds/selector %D%/seeds/patch %D%/seeds/yaml
+EXTRA_DIST += %D%/seeds/apply
 
 check_PROGRAMS += tests/fuzz/config_replay
 TESTS += tests/fuzz/config_replay
@@ -69,6 +70,12 @@ tests_fuzz_patch_replay_SOURCES = %D%/patch.c %D%/replay.c
 tests_fuzz_patch_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_fuzz_patch_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 
+check_PROGRAMS += tests/fuzz/apply_replay
+TESTS += tests/fuzz/apply_replay
+tests_fuzz_apply_replay_SOURCES = %D%/apply.c %D%/replay.c
+tests_fuzz_apply_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_apply_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
 check_PROGRAMS += tests/fuzz/yaml_replay
 TESTS += tests/fuzz/yaml_replay
 tests_fuzz_yaml_replay_SOURCES = %D%/yaml.c %D%/replay.c
@@ -106,6 +113,12 @@ tests_fuzz_patch_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_fuzz_patch_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 tests_fuzz_patch_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_patch_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+noinst_PROGRAMS += tests/fuzz/apply
+tests_fuzz_apply_SOURCES = %D%/apply.c
+tests_fuzz_apply_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_apply_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_apply_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_apply_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 noinst_PROGRAMS += tests/fuzz/yaml
 tests_fuzz_yaml_SOURCES = %D%/yaml.c
 tests_fuzz_yaml_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
