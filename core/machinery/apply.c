@@ -563,7 +563,8 @@ int fields_apply(const struct field_context *context, struct managers *managers,
 	if (strcmp(last.api_version, next.api_version) != 0 ||
 	    fieldset_difference(arena, last.fields, next.fields))
 		result = prune(context, managers, result, &last,
-			       typed_all_fields(&context->typed, config));
+			       fieldset_union(arena, typed_all_fields(&context->typed, config),
+					      fieldset_of_path(arena, "metadata.name")));
 	comparison.after = result;
 	if (!force)
 		status = judge(context, &comparison, managers, &self, err);

@@ -286,6 +286,23 @@ static void test_removal(void **state)
 	close_world(&w);
 }
 
+/* What says nothing of the metadata takes back labels, but never the name. */
+static void test_no_metadata(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, "", "v1", "configmaps");
+	apply(&w, "a",
+	      "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\","
+	      "\"uid\":\"u\",\"labels\":{\"l\":\"1\"}},\"data\":{\"p\":\"1\"}}");
+	apply(&w, "a", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"data\":{\"p\":\"1\"}}");
+	assert_string_equal(part(&w, "metadata.name"), "\"x\"");
+	assert_string_equal(part(&w, "metadata.uid"), "\"u\"");
+	assert_string_equal(part(&w, "metadata.labels"), "none");
+	close_world(&w);
+}
+
 static void test_lists(void **state)
 {
 	struct world w;
@@ -762,15 +779,25 @@ static void test_long_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_update),	     cmocka_unit_test(test_create_pod),
-		cmocka_unit_test(test_conflict),     cmocka_unit_test(test_removal),
-		cmocka_unit_test(test_lists),	     cmocka_unit_test(test_sets),
-		cmocka_unit_test(test_atomic),	     cmocka_unit_test(test_handover),
-		cmocka_unit_test(test_status),	     cmocka_unit_test(test_before_first_apply),
-		cmocka_unit_test(test_last_applied), cmocka_unit_test(test_many_updates),
-		cmocka_unit_test(test_versions),     cmocka_unit_test(test_lost_version),
-		cmocka_unit_test(test_wrong),	     cmocka_unit_test(test_apply_laws),
-		cmocka_unit_test(test_disjoint),     cmocka_unit_test(test_long_list),
+		cmocka_unit_test(test_update),
+		cmocka_unit_test(test_create_pod),
+		cmocka_unit_test(test_conflict),
+		cmocka_unit_test(test_removal),
+		cmocka_unit_test(test_no_metadata),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_atomic),
+		cmocka_unit_test(test_handover),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_before_first_apply),
+		cmocka_unit_test(test_last_applied),
+		cmocka_unit_test(test_many_updates),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_lost_version),
+		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_apply_laws),
+		cmocka_unit_test(test_disjoint),
+		cmocka_unit_test(test_long_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
