@@ -127,10 +127,29 @@ struct cox_bytes write_encode(struct write *write, const struct value *object, u
 
 /* Answers */
 
+/* The bytes that were put are made to the answer by nothing but their version. */
+static struct cox_bytes with_version(struct write *write, uint64_t revision)
+{
+	const struct cox_bytes stored = write->stored;
+	const size_t at = write->version_at;
+	char version[48];
+	int size = revision ? snprintf(version, sizeof(version),
+				       ",\"resourceVersion\":\"%" PRIu64 "\"", revision)
+			    : 0;
+	char *out = arena_alloc(write->call->arena, stored.size + (size_t)size + 1);
+
+	memcpy(out, stored.data, at);
+	memcpy(out + at, version, (size_t)size);
+	memcpy(out + at + size, (const char *)stored.data + at, stored.size - at);
+	out[stored.size + (size_t)size] = '\0';
+	return (struct cox_bytes){out, stored.size + (size_t)size};
+}
+
 static void answer_object(struct write *write, uint64_t revision)
 {
 	read_answer_json(write->call, write->success_code, &write->shape,
-			 write_encode(write, write->object, revision));
+			 write->version_at ? with_version(write, revision)
+					   : write_encode(write, write->object, revision));
 }
 
 static void answer(struct write *write, uint64_t revision)
@@ -263,18 +282,20 @@ static int add_object(struct write *write, const struct cox_buf *key, struct cox
 	const struct schema *schema = write->call->server->schema;
 	cox_autobuf value = COX_BUF_INIT;
 
-	schema_encode(&value, schema, write->resource->stored_type, write->object, ENCODE_STORAGE);
+	schema_encode_stored(&value, schema, write->resource->stored_type, write->object,
+			     &write->version_at);
 	/* Rather than not at all, a large object is kept without the word on who managed it. */
 	if (value.size > WRITE_MANAGED_MAX &&
 	    value_remove(value_get(write->object, "metadata"), "managedFields")) {
 		cox_buf_clear(&value);
-		schema_encode(&value, schema, write->resource->stored_type, write->object,
-			      ENCODE_STORAGE);
+		schema_encode_stored(&value, schema, write->resource->stored_type, write->object,
+				     &write->version_at);
 	}
 	if (write_add_put(write, key->data, key->size, value.data, value.size, schema->epoch,
 			  err) != 0)
 		return -1;
 	write->puts[write->txn.put_count - 1].ttl_seconds = ttl_of(write);
+	write->stored = write->puts[write->txn.put_count - 1].value;
 	return 0;
 }
 
@@ -564,6 +585,7 @@ static void run_attempt(struct write *write)
 
 	write->attempts++;
 	write->wanted_version = 0;
+	write->version_at = 0;
 	write->remove = false;
 	if (load_current(write, &err) != 0) {
 		if (err.reason == COX_REASON_NOT_FOUND && write->absent)

@@ -71,6 +71,8 @@ struct write {
 	struct cox_bytes *deletes;
 	struct store_txn txn;
 	bool generated_name;
+	struct cox_bytes stored; /* the object as it is put; NULL data: not made */
+	size_t version_at;	 /* where in them its version belongs; 0: nowhere */
 };
 
 struct write *write_new(struct api_call *call, const struct api_resource *resource,

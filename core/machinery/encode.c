@@ -14,6 +14,7 @@ struct encoder {
 	struct cox_buf *out;
 	const struct schema *schema;
 	unsigned flags;
+	size_t *version_at; /* NULL: nobody asks */
 };
 
 static void encode_object(const struct encoder *e, const struct schema_type *type,
@@ -234,6 +235,9 @@ static void encode_object(const struct encoder *e, const struct schema_type *typ
 		bool metadata = root && strcmp(name, "metadata") == 0;
 		bool empty = is_empty(field, slots[i]);
 
+		if (root_metadata && e->version_at && !first &&
+		    strcmp(name, "resourceVersion") == 0)
+			*e->version_at = e->out->size;
 		if ((empty && !schema_writes_zero(field)) || (root_metadata && left_out(e, name)))
 			continue;
 		if (!first)
@@ -253,7 +257,17 @@ static void encode_object(const struct encoder *e, const struct schema_type *typ
 void schema_encode(struct cox_buf *out, const struct schema *schema, const struct schema_type *type,
 		   const struct value *value, unsigned flags)
 {
-	const struct encoder e = {out, schema, flags};
+	const struct encoder e = {out, schema, flags, NULL};
 
+	encode_object(&e, type, value, true, false);
+}
+
+void schema_encode_stored(struct cox_buf *out, const struct schema *schema,
+			  const struct schema_type *type, const struct value *value,
+			  size_t *version_at)
+{
+	const struct encoder e = {out, schema, ENCODE_STORAGE, version_at};
+
+	*version_at = 0;
 	encode_object(&e, type, value, true, false);
 }

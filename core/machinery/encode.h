@@ -21,5 +21,12 @@ bool schema_writes_zero(const struct schema_field *field);
 /* `value` has been decoded against `type`. */
 void schema_encode(struct cox_buf *out, const struct schema *schema, const struct schema_type *type,
 		   const struct value *value, unsigned flags);
+/*
+ * As with ENCODE_STORAGE. *version_at is where metadata.resourceVersion belongs, with a
+ * comma before it; 0 if the metadata has nothing that comes before it.
+ */
+void schema_encode_stored(struct cox_buf *out, const struct schema *schema,
+			  const struct schema_type *type, const struct value *value,
+			  size_t *version_at);
 
 #endif

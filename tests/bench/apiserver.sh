@@ -57,24 +57,19 @@ memory() {
 		END { printf "%.1f / %.1f MB", dirty / 1024, rss / 1024 }' "/proc/$pid/smaps_rollup"
 }
 
-# A pod of everyday size: labels, a volume, probes and what three managers own.
+# A pod of everyday size: labels, a volume, probes. What its creator manages is
+# put in by the server.
 cat >"$dir/pod.lua" <<'END'
 local thread_count = 0
 function setup(thread)
 	thread:set("id", thread_count)
 	thread_count = thread_count + 1
 end
-local owned = '"f:spec":{"f:containers":{"k:{\\"name\\":\\"c\\"}":{".":{},"f:image":{},"f:name":{},"f:resources":{}}}},'
-local function manager(name)
-	return '{"manager":"' .. name .. '","operation":"Update","apiVersion":"v1","time":"2026-01-01T00:00:00Z","fieldsType":"FieldsV1","fieldsV1":{' ..
-		owned .. '"f:metadata":{"f:labels":{".":{},"f:app":{},"f:tier":{}}}}}'
-end
-local managers = manager("kubectl") .. "," .. manager("controller") .. "," .. manager("kubelet")
 local count = 0
 function request()
 	count = count + 1
 	local body = '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"pod-' .. run .. "-" .. id .. "-" .. count ..
-		'","labels":{"app":"bench","tier":"backend"},"managedFields":[' .. managers .. ']},' ..
+		'","labels":{"app":"bench","tier":"backend"}},' ..
 		'"spec":{"containers":[{"name":"c","image":"registry.example/team/image:1.2.3","ports":[{"containerPort":8080}],' ..
 		'"env":[{"name":"A","value":"b"},{"name":"C","value":"d"}],"volumeMounts":[{"name":"data","mountPath":"/data"}],' ..
 		'"readinessProbe":{"httpGet":{"path":"/ready","port":8080}}}],"volumes":[{"name":"data","emptyDir":{}}]}}'

@@ -501,6 +501,34 @@ static void test_disabled_fields(void **state)
 	assert_string_equal(value_get_text(p.tree, "container"), "c");
 }
 
+/* What is stored plus its version, in its place, is what is answered. */
+static void test_version_at(void **state)
+{
+	static const char json[] =
+		"{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\","
+		"\"uid\":\"u\",\"resourceVersion\":\"42\",\"generation\":3,\"labels\":{\"a\":\"b\"}},"
+		"\"spec\":{\"containers\":[]}}";
+	static const char version[] = ",\"resourceVersion\":\"42\"";
+	cox_autobuf stored = COX_BUF_INIT, whole = COX_BUF_INIT;
+	const struct schema_type *type = schema_type_named(s, "core.v1.Pod");
+	size_t at;
+	autopass p;
+
+	(void)state;
+	pass_run(&p, "core.v1.Pod", json, 0);
+	schema_encode_stored(&stored, s, type, p.tree, &at);
+	assert_true(at > 0 && at < stored.size);
+	cox_buf_add(&whole, stored.data, at);
+	cox_buf_add(&whole, version, sizeof(version) - 1);
+	cox_buf_add(&whole, stored.data + at, stored.size - at);
+	assert_string_equal(cox_buf_cstr(&whole), p.bytes.data);
+	/* Where nothing comes before it, it cannot be put in like that. */
+	value_remove(p.tree, "metadata");
+	cox_buf_clear(&stored);
+	schema_encode_stored(&stored, s, type, p.tree, &at);
+	assert_int_equal(at, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +546,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_defaults_are_stable),
 		cmocka_unit_test(test_disabled_fields),
+		cmocka_unit_test(test_version_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
