@@ -407,11 +407,13 @@ static void forgive(struct arena *arena, struct conflicts *conflicts, const stru
 	conflicts->count = kept;
 }
 
+enum { CONFLICTS_TOLD_MAX = 500 }; /* more of them are counted only */
+
 struct telling {
 	struct cox_buf paths; /* a line each */
 	struct cox_error *causes;
 	const char *manager;
-	size_t count;
+	size_t count; /* of all managers so far */
 };
 
 static void tell_path(void *into, const struct step_path *path)
@@ -419,37 +421,38 @@ static void tell_path(void *into, const struct step_path *path)
 	struct telling *telling = into;
 	cox_autobuf text = COX_BUF_INIT;
 
+	if (telling->count++ >= CONFLICTS_TOLD_MAX)
+		return;
 	step_path_text(&text, path);
 	cox_buf_printf(&telling->paths, "\n- %s", cox_buf_cstr(&text));
 	error_add_cause(telling->causes, "FieldManagerConflict", cox_buf_cstr(&text),
 			"conflict with %s", telling->manager);
-	telling->count++;
 }
 
 static int refuse(struct arena *arena, const struct conflicts *conflicts, struct cox_error *err)
 {
 	cox_autoerror causes = COX_ERROR_INIT;
 	cox_autobuf text = COX_BUF_INIT;
-	size_t count = 0;
+	struct telling telling = {.causes = &causes};
 
 	error_set(&causes, COX_REASON_CONFLICT, "conflicts");
 	for (size_t i = 0; i < conflicts->count; i++) {
-		struct telling telling = {.causes = &causes,
-					  .manager =
-						  manager_text(arena, &conflicts->list[i].manager)};
-
+		telling.manager = manager_text(arena, &conflicts->list[i].manager);
 		fieldset_each(conflicts->list[i].fields, tell_path, &telling);
-		cox_buf_printf(&text, "%sconflicts with %s:%s", i ? "\n" : "", telling.manager,
-			       cox_buf_cstr(&telling.paths));
-		cox_buf_free(&telling.paths);
-		count += telling.count;
+		if (telling.paths.size)
+			cox_buf_printf(&text, "%sconflicts with %s:%s", i ? "\n" : "",
+				       telling.manager, cox_buf_cstr(&telling.paths));
+		cox_buf_clear(&telling.paths);
 	}
-	if (count == 1)
+	cox_buf_free(&telling.paths);
+	if (telling.count > CONFLICTS_TOLD_MAX)
+		cox_buf_printf(&text, "\nand %zu more", telling.count - CONFLICTS_TOLD_MAX);
+	if (telling.count == 1)
 		error_set(err, COX_REASON_CONFLICT, "Apply failed with 1 conflict: %s: %s",
 			  causes.causes[0].message, causes.causes[0].field);
 	else
-		error_set(err, COX_REASON_CONFLICT, "Apply failed with %zu conflicts: %s", count,
-			  cox_buf_cstr(&text));
+		error_set(err, COX_REASON_CONFLICT, "Apply failed with %zu conflicts: %s",
+			  telling.count, cox_buf_cstr(&text));
 	for (size_t i = 0; err && i < causes.cause_count; i++)
 		error_add_cause(err, "FieldManagerConflict", causes.causes[i].field, "%s",
 				causes.causes[i].message);

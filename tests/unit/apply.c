@@ -262,6 +262,28 @@ static void test_conflict(void **state)
 	close_world(&w);
 }
 
+/* However many there are, the answer has an end. */
+static void test_many_conflicts(void **state)
+{
+	struct world w;
+	cox_autobuf one = COX_BUF_INIT, other = COX_BUF_INIT;
+
+	(void)state;
+	open_world(&w, "", "v1", "configmaps");
+	for (int i = 0; i < 2000; i++) {
+		cox_buf_printf(&one, "%s\"k%d\":\"1\"", i ? "," : "", i);
+		cox_buf_printf(&other, "%s\"k%d\":\"2\"", i ? "," : "", i);
+	}
+	apply(&w, "a", arena_printf(&w.arena, CM "\"data\":{%s}}", one.data));
+	assert_int_equal(apply_as(&w, "b", "",
+				  arena_printf(&w.arena, CM "\"data\":{%s}}", other.data), false),
+			 -1);
+	assert_int_equal(w.err.cause_count, 500);
+	assert_non_null(strstr(error_text(&w.err), "Apply failed with 2000 conflicts: "));
+	assert_non_null(strstr(error_text(&w.err), "\nand 1500 more"));
+	close_world(&w);
+}
+
 static void test_removal(void **state)
 {
 	struct world w;
@@ -779,25 +801,16 @@ static void test_long_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_update),
-		cmocka_unit_test(test_create_pod),
-		cmocka_unit_test(test_conflict),
-		cmocka_unit_test(test_removal),
-		cmocka_unit_test(test_no_metadata),
-		cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_sets),
-		cmocka_unit_test(test_atomic),
-		cmocka_unit_test(test_handover),
-		cmocka_unit_test(test_status),
-		cmocka_unit_test(test_before_first_apply),
-		cmocka_unit_test(test_last_applied),
-		cmocka_unit_test(test_many_updates),
-		cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_lost_version),
-		cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_apply_laws),
-		cmocka_unit_test(test_disjoint),
-		cmocka_unit_test(test_long_list),
+		cmocka_unit_test(test_update),	     cmocka_unit_test(test_create_pod),
+		cmocka_unit_test(test_conflict),     cmocka_unit_test(test_many_conflicts),
+		cmocka_unit_test(test_removal),	     cmocka_unit_test(test_no_metadata),
+		cmocka_unit_test(test_lists),	     cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_atomic),	     cmocka_unit_test(test_handover),
+		cmocka_unit_test(test_status),	     cmocka_unit_test(test_before_first_apply),
+		cmocka_unit_test(test_last_applied), cmocka_unit_test(test_many_updates),
+		cmocka_unit_test(test_versions),     cmocka_unit_test(test_lost_version),
+		cmocka_unit_test(test_wrong),	     cmocka_unit_test(test_apply_laws),
+		cmocka_unit_test(test_disjoint),     cmocka_unit_test(test_long_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
