@@ -110,6 +110,12 @@ tests_unit_apply_SOURCES = %D%/apply.c
 tests_unit_apply_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_apply_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/apply_kinds
+TESTS += tests/unit/apply_kinds
+tests_unit_apply_kinds_SOURCES = %D%/apply_kinds.c
+tests_unit_apply_kinds_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_apply_kinds_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/strategic
 TESTS += tests/unit/strategic
 tests_unit_strategic_SOURCES = %D%/strategic.c
