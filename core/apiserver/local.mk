@@ -38,12 +38,14 @@ core_libcoxcore_la_SOURCES += \
 	%D%/podlog.c %D%/podlog.h \
 	%D%/portmap.c %D%/portmap.h \
 	%D%/printers.c %D%/printers.h \
+	%D%/printers_access.c \
 	%D%/printers_event.c \
 	%D%/printers_network.c \
 	%D%/printers_node.c \
 	%D%/printers_plain.c \
 	%D%/printers_pod.c \
 	%D%/printers_storage.c \
+	%D%/printers_workload.c \
 	%D%/read.c %D%/read.h \
 	%D%/route.c %D%/route.h \
 	%D%/scale.c %D%/scale.h \

@@ -6,6 +6,7 @@
 #include "apiserver/printers.h"
 
 #include "base/clock.h"
+#include "machinery/selector.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +27,48 @@ static const struct table_printer printers[] = {
 	{"", "ResourceQuota", print_resource_quota},
 	{"", "Secret", print_secret},
 	{"", "Service", print_service},
+	{"admissionregistration.k8s.io", "MutatingAdmissionPolicy", print_mutating_policy},
+	{"admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding", print_policy_binding},
+	{"admissionregistration.k8s.io", "MutatingWebhookConfiguration", print_webhooks},
+	{"admissionregistration.k8s.io", "ValidatingAdmissionPolicy", print_validating_policy},
+	{"admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", print_policy_binding},
+	{"admissionregistration.k8s.io", "ValidatingWebhookConfiguration", print_webhooks},
 	{"apiextensions.k8s.io", "CustomResourceDefinition", print_date_created},
+	{"apiregistration.k8s.io", "APIService", print_api_service},
+	{"apps", "ControllerRevision", print_controller_revision},
+	{"apps", "DaemonSet", print_daemon_set},
+	{"apps", "Deployment", print_deployment},
+	{"apps", "ReplicaSet", print_replica_set},
+	{"apps", "StatefulSet", print_stateful_set},
+	{"autoscaling", "HorizontalPodAutoscaler", print_autoscaler},
+	{"batch", "CronJob", print_cron_job},
+	{"batch", "Job", print_job},
+	{"certificates.k8s.io", "CertificateSigningRequest", print_signing_request},
 	{"coordination.k8s.io", "Lease", print_lease},
 	{"discovery.k8s.io", "EndpointSlice", print_endpoint_slice},
 	{"events.k8s.io", "Event", print_event},
+	{"flowcontrol.apiserver.k8s.io", "FlowSchema", print_flow_schema},
+	{"flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", print_priority_level},
+	{"networking.k8s.io", "Ingress", print_ingress},
+	{"networking.k8s.io", "IngressClass", print_ingress_class},
 	{"networking.k8s.io", "IPAddress", print_ip_address},
+	{"networking.k8s.io", "NetworkPolicy", print_network_policy},
 	{"networking.k8s.io", "ServiceCIDR", print_service_cidr},
+	{"node.k8s.io", "RuntimeClass", print_runtime_class},
+	{"policy", "PodDisruptionBudget", print_disruption_budget},
 	{"rbac.authorization.k8s.io", "ClusterRole", print_date_created},
+	{"rbac.authorization.k8s.io", "ClusterRoleBinding", print_role_binding},
 	{"rbac.authorization.k8s.io", "Role", print_date_created},
+	{"rbac.authorization.k8s.io", "RoleBinding", print_role_binding},
+	{"resource.k8s.io", "ResourceClaim", print_resource_claim},
+	{"resource.k8s.io", "ResourceSlice", print_resource_slice},
+	{"scheduling.k8s.io", "PriorityClass", print_priority_class},
+	{"storage.k8s.io", "CSIDriver", print_csi_driver},
+	{"storage.k8s.io", "CSINode", print_csi_node},
 	{"storage.k8s.io", "CSIStorageCapacity", print_date_created},
+	{"storage.k8s.io", "StorageClass", print_storage_class},
+	{"storage.k8s.io", "VolumeAttachment", print_volume_attachment},
+	{"storage.k8s.io", "VolumeAttributesClass", print_attributes_class},
 };
 
 const struct table_printer *table_printer_get(const char *group, const char *kind)
@@ -124,6 +158,42 @@ void print_labels(struct table_row *row, const struct value *labels)
 		cox_buf_printf(&text, "%s%s=%s", i ? "," : "", keys[i],
 			       value_get_text(labels, keys[i]));
 	print_text_or(row, cox_buf_cstr(&text), "<none>");
+}
+
+void print_selector(struct table_row *row, const struct value *selector)
+{
+	struct label_selector *parsed = label_selector_from_object(selector, NULL);
+	cox_autobuf text = COX_BUF_INIT;
+
+	if (parsed)
+		label_selector_format(parsed, &text);
+	free(parsed);
+	print_text_or(row, cox_buf_cstr(&text), "<none>");
+}
+
+const struct value *print_condition(const struct value *object, const char *type)
+{
+	const struct value *conditions = value_path(object, "status.conditions");
+
+	for (size_t i = 0; value_at(conditions, i); i++)
+		if (value_string_is(value_get(value_at(conditions, i), "type"), type))
+			return value_at(conditions, i);
+	return NULL;
+}
+
+bool print_has_condition(const struct value *object, const char *type)
+{
+	return print_condition(object, type) != NULL;
+}
+
+const char *print_condition_status(const struct value *object, const char *type)
+{
+	return value_get_text(print_condition(object, type), "status");
+}
+
+bool print_condition_holds(const struct value *object, const char *type)
+{
+	return strcmp(print_condition_status(object, type), "True") == 0;
 }
 
 void print_joined(struct table_row *row, const struct value *list, const char *member)

@@ -168,3 +168,75 @@ void print_service_cidr(struct table_row *row)
 	print_joined(row, value_path(row->object, "spec.cidrs"), NULL);
 	print_created(row);
 }
+
+/* Kind, group and name of a reference: "Config.example.com/c". */
+void print_ingress_class(struct table_row *row)
+{
+	const struct value *spec = value_get(row->object, "spec");
+	const struct value *parameters = value_get(spec, "parameters");
+	const char *group = value_get_text(parameters, "apiGroup");
+
+	print_name(row);
+	cell_text(row, value_get_text(spec, "controller"));
+	if (parameters)
+		cell_printf(row, "%s%s%s/%s", value_get_text(parameters, "kind"), *group ? "." : "",
+			    group, value_get_text(parameters, "name"));
+	else
+		cell_text(row, "<none>");
+	print_created(row);
+}
+
+static void print_hosts(struct table_row *row)
+{
+	const struct value *rules = value_path(row->object, "spec.rules");
+	struct print_list hosts = {.count = 0};
+
+	for (size_t i = 0; value_at(rules, i); i++) {
+		const char *host = value_get_text(value_at(rules, i), "host");
+
+		if (*host)
+			print_list_add(&hosts, "%s", host);
+	}
+	print_list_end(row, &hosts, "*");
+}
+
+static void print_ingress_addresses(struct table_row *row)
+{
+	const struct value *entries = value_path(row->object, "status.loadBalancer.ingress");
+	cox_autoarena arena = ARENA_INIT;
+	cox_autobuf text = COX_BUF_INIT;
+	size_t count = value_is(entries, VALUE_ARRAY) ? entries->count : 0, kept = 0;
+	const char **names = arena_alloc(&arena, (count + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < count; i++) {
+		const char *ip = value_get_text(value_at(entries, i), "ip");
+		const char *name = *ip ? ip : value_get_text(value_at(entries, i), "hostname");
+
+		if (*name)
+			names[kept++] = name;
+	}
+	kept = print_sort_texts(names, kept);
+	for (size_t i = 0; i < kept; i++)
+		cox_buf_printf(&text, "%s%s", i ? "," : "", names[i]);
+	cell_text(row, cox_buf_cstr(&text));
+}
+
+void print_ingress(struct table_row *row)
+{
+	const struct value *spec = value_get(row->object, "spec");
+	const struct value *tls = value_get(spec, "tls");
+
+	print_name(row);
+	print_text_or(row, value_get_text(spec, "ingressClassName"), "<none>");
+	print_hosts(row);
+	print_ingress_addresses(row);
+	cell_text(row, value_is(tls, VALUE_ARRAY) && tls->count ? "80, 443" : "80");
+	print_created(row);
+}
+
+void print_network_policy(struct table_row *row)
+{
+	print_name(row);
+	print_selector(row, value_path(row->object, "spec.podSelector"));
+	print_created(row);
+}

@@ -94,3 +94,83 @@ void print_persistent_volume_claim(struct table_row *row)
 	print_created(row);
 	print_optional(row, "spec.volumeMode");
 }
+
+/* The name, marked if an annotation makes it the one that is taken unasked. */
+static void print_class_name(struct table_row *row, const char *const *annotations)
+{
+	const struct value *given = value_path(row->object, "metadata.annotations");
+	bool marked = false;
+
+	for (; *annotations; annotations++)
+		marked = marked || value_string_is(value_get(given, *annotations), "true");
+	cell_printf(row, "%s%s", value_text(value_path(row->object, "metadata.name")),
+		    marked ? " (default)" : "");
+}
+
+void print_storage_class(struct table_row *row)
+{
+	static const char *const marks[] = {"storageclass.kubernetes.io/is-default-class",
+					    "storageclass.beta.kubernetes.io/is-default-class",
+					    NULL};
+
+	print_class_name(row, marks);
+	cell_text(row, value_get_text(row->object, "provisioner"));
+	print_text_or(row, value_get_text(row->object, "reclaimPolicy"), "Delete");
+	print_text_or(row, value_get_text(row->object, "volumeBindingMode"), "Immediate");
+	cell_bool(row, value_get_bool(row->object, "allowVolumeExpansion"));
+	print_created(row);
+}
+
+void print_attributes_class(struct table_row *row)
+{
+	static const char *const marks[] = {
+		"volumeattributesclass.alpha.kubernetes.io/is-default-class", NULL};
+
+	print_class_name(row, marks);
+	cell_text(row, value_get_text(row->object, "driverName"));
+	print_created(row);
+}
+
+void print_csi_driver(struct table_row *row)
+{
+	const struct value *spec = value_get(row->object, "spec");
+	const struct value *attach = value_get(spec, "attachRequired");
+	const struct value *modes = value_get(spec, "volumeLifecycleModes");
+	const struct value *tokens = value_get(spec, "tokenRequests");
+
+	print_name(row);
+	cell_bool(row, !value_is(attach, VALUE_BOOL) || attach->boolean);
+	cell_bool(row, value_get_bool(spec, "podInfoOnMount"));
+	cell_bool(row, value_get_bool(spec, "storageCapacity"));
+	if (tokens)
+		print_joined(row, tokens, "audience");
+	else
+		cell_text(row, "<unset>");
+	cell_bool(row, value_get_bool(spec, "requiresRepublish"));
+	if (value_is(modes, VALUE_ARRAY) && modes->count)
+		print_joined(row, modes, NULL);
+	else
+		cell_text(row, "<none>");
+	print_created(row);
+}
+
+void print_csi_node(struct table_row *row)
+{
+	const struct value *drivers = value_path(row->object, "spec.drivers");
+
+	print_name(row);
+	cell_int(row, value_is(drivers, VALUE_ARRAY) ? drivers->count : 0);
+	print_created(row);
+}
+
+void print_volume_attachment(struct table_row *row)
+{
+	const struct value *spec = value_get(row->object, "spec");
+
+	print_name(row);
+	cell_text(row, value_get_text(spec, "attacher"));
+	cell_text(row, value_text(value_path(spec, "source.persistentVolumeName")));
+	cell_text(row, value_get_text(spec, "nodeName"));
+	cell_bool(row, value_get_bool(value_get(row->object, "status"), "attached"));
+	print_created(row);
+}

@@ -4,27 +4,8 @@
 
 #include <arpa/inet.h>
 
-static const struct kind_rules *const all_rules[] = {
-	&rules_configmaps,
-	&rules_core_events,
-	&rules_endpoints,
-	&rules_endpointslices,
-	&rules_events,
-	&rules_ipaddresses,
-	&rules_leases,
-	&rules_limitranges,
-	&rules_namespaces,
-	&rules_nodes,
-	&rules_persistentvolumeclaims,
-	&rules_persistentvolumes,
-	&rules_pods,
-	&rules_podtemplates,
-	&rules_replicationcontrollers,
-	&rules_resourcequotas,
-	&rules_secrets,
-	&rules_servicecidrs,
-	&rules_services,
-};
+#define KIND_RULES_ENTRY(name) &rules_##name,
+static const struct kind_rules *const all_rules[] = {KIND_RULES(KIND_RULES_ENTRY)};
 
 const struct kind_rules *kind_rules_get(const char *group, const char *resource)
 {

@@ -58,6 +58,23 @@ void validate_immutable_data(struct validation *v, const struct value *object,
 void validate_pod_spec(struct validation *v, const struct field_path *at, const struct value *spec);
 void validate_pod_template(struct validation *v, const struct field_path *at,
 			   const struct value *template);
+/*
+ * The template of what keeps pods running: its labels, which the selector must
+ * choose (a map, or a LabelSelector if `structured`), and what may not be in it.
+ */
+void validate_lasting_template(struct validation *v, const struct field_path *at,
+			       const struct value *template, const struct value *selector,
+			       bool structured, const char *kind);
+/* Counts of a status that cannot be above another count of it. */
+void validate_status_counts(struct validation *v, const struct value *object,
+			    const char *const *counts, const char *most, const char *shown);
+/* status.collisionCount only grows. */
+void validate_collisions(struct validation *v, const struct value *object, const struct value *old);
+/* A number from 0, or a percentage of up to 100 if `bounded`. */
+void validate_share(struct validation *v, const struct field_path *at, const struct value *share,
+		    bool bounded);
+/* 0 as a number or in percent, or not there. */
+bool share_is_zero(const struct value *share);
 void validate_containers(struct validation *v, const struct field_path *at,
 			 const struct value *spec);
 void validate_volumes(struct validation *v, const struct field_path *at,
@@ -75,10 +92,18 @@ void validate_pod_security(struct validation *v, const struct field_path *at,
 void validate_tolerations(struct validation *v, const struct field_path *at,
 			  const struct value *tolerations);
 
-extern const struct kind_rules rules_configmaps, rules_core_events, rules_endpoints,
-	rules_endpointslices, rules_events, rules_ipaddresses, rules_leases, rules_limitranges,
-	rules_namespaces, rules_nodes, rules_persistentvolumeclaims, rules_persistentvolumes,
-	rules_pods, rules_podtemplates, rules_replicationcontrollers, rules_resourcequotas,
-	rules_secrets, rules_servicecidrs, rules_services;
+/* Every kind that has rules, each as rules_NAME in api/kinds. */
+/* clang-format off */
+#define KIND_RULES(each) \
+	each(configmaps) each(controllerrevisions) each(core_events) each(daemonsets) \
+	each(deployments) each(endpoints) each(endpointslices) each(events) \
+	each(ipaddresses) each(leases) each(limitranges) each(namespaces) each(nodes) \
+	each(persistentvolumeclaims) each(persistentvolumes) each(pods) each(podtemplates) \
+	each(replicasets) each(replicationcontrollers) each(resourcequotas) each(secrets) \
+	each(servicecidrs) each(services) each(statefulsets)
+/* clang-format on */
+
+#define KIND_RULES_DECLARE(name) extern const struct kind_rules rules_##name;
+KIND_RULES(KIND_RULES_DECLARE)
 
 #endif

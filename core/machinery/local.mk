@@ -48,6 +48,8 @@ nodist_core_libcoxcore_la_SOURCES += api/gen/schema_tables.c
 
 # Rules that data cannot say, beside the kinds they belong to.
 core_libcoxcore_la_SOURCES += \
+	api/kinds/apps/statefulsets.c \
+	api/kinds/apps/workloads.c \
 	api/kinds/coordination.k8s.io/leases.c \
 	api/kinds/core/configmaps.c \
 	api/kinds/core/containers.c \

@@ -2,4 +2,4 @@
 # The running server against tables of API facts, where there are such tables.
 
 TESTS += tests/facts/facts.bats
-EXTRA_DIST += %D%/facts.bats %D%/facts.py %D%/samples.py
+EXTRA_DIST += %D%/facts.bats %D%/facts.py %D%/groups.py %D%/samples.py

@@ -3,6 +3,8 @@
 and full ones for what becomes of every field. Defaulted fields are left out."""
 import copy
 
+import groups
+
 PROBE = {"httpGet": {"port": 80}, "initialDelaySeconds": 1}
 
 CONTAINER = {
@@ -177,6 +179,7 @@ def template(spec):
 SMALL_POD = {"containers": [{"name": "c", "image": "nginx"}]}
 
 SMALL = {
+    **groups.SMALL,
     "ConfigMap": {"data": {"a": "b"}},
     "Endpoints": {"subsets": [{"addresses": [{"ip": "10.1.2.3"}], "ports": [{"port": 80}]}]},
     "LimitRange": {"spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}}]}},
@@ -237,9 +240,10 @@ NEW_EVENT = {
     "eventTime": "2024-01-02T03:04:05.000001Z",
 }
 
-NAMES = {"IPAddress": "10.254.77.77", "LimitRange": "limits"}
+NAMES = {**groups.NAMES, "IPAddress": "10.254.77.77", "LimitRange": "limits"}
 
 FULL = {
+    **groups.FULL,
     "Pod": [
         {"spec": FULL_POD},
         {"spec": dict(SMALL_POD, hostNetwork=True)},
@@ -305,6 +309,7 @@ FULL = {
 }
 
 STATUS = {
+    **groups.STATUS,
     "Pod": {"phase": "Running", "podIP": "10.3.0.1", "podIPs": [{"ip": "10.3.0.1"}]},
     "Node": {"phase": "Running"},
     "Namespace": {"phase": "Terminating"},
@@ -348,5 +353,7 @@ def sample(resource):
 def all_of(resource):
     bodies = [small(resource)]
     if resource.kind != "Event":
-        bodies += FULL.get(resource.kind, [])
+        # Of a kind with several versions there is one for each.
+        more = FULL.get(resource.kind, [])
+        bodies += [body.get(resource.version, body) for body in more]
     return [finish(resource, body) for body in bodies]

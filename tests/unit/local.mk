@@ -183,6 +183,13 @@ tests_unit_validate_SOURCES = %D%/validate.c %D%/checks.h
 tests_unit_validate_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_validate_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/validate_cases
+TESTS += tests/unit/validate_cases
+tests_unit_validate_cases_SOURCES = %D%/validate_cases.c %D%/checks.h
+tests_unit_validate_cases_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_validate_cases_LDADD = $(UNIT_LDADD)
+EXTRA_DIST += %D%/cases/apps.txt
+
 check_PROGRAMS += tests/unit/validate_quotas
 TESTS += tests/unit/validate_quotas
 tests_unit_validate_quotas_SOURCES = %D%/validate_quotas.c %D%/checks.h
