@@ -131,28 +131,58 @@ static void prepare_claim(struct arena *arena, struct value *claim, const char *
 		value_set(arena, spec, "dataSource", value_copy(arena, reference));
 }
 
+/*
+ * A job's pods are found by labels that nobody else has: its own uid, unless
+ * who made it chose them.
+ */
+static void prepare_job(struct arena *arena, struct value *job, const char *now)
+{
+	static const char *const of_uid[] = {"controller-uid",
+					     "batch.kubernetes.io/controller-uid"};
+	static const char *const of_name[] = {"job-name", "batch.kubernetes.io/job-name"};
+	const struct value *metadata = value_get(job, "metadata");
+	struct value *spec = value_get(job, "spec");
+	struct value *template, *labels, *chosen;
+
+	(void)now;
+	if (!spec || value_get_bool(spec, "manualSelector"))
+		return;
+	template = value_make_object(arena, spec, "template");
+	labels = value_make_object(arena, value_make_object(arena, template, "metadata"), "labels");
+	for (size_t i = 0; i < 2; i++) {
+		if (!value_get(labels, of_name[i]))
+			value_set_text(arena, labels, of_name[i], value_get_text(metadata, "name"));
+		if (!value_get(labels, of_uid[i]))
+			value_set_text(arena, labels, of_uid[i], value_get_text(metadata, "uid"));
+	}
+	chosen =
+		value_make_object(arena, value_make_object(arena, spec, "selector"), "matchLabels");
+	if (!value_get(chosen, of_uid[1]))
+		value_set_text(arena, chosen, of_uid[1], value_get_text(metadata, "uid"));
+}
+
 void schema_prepare_create(const struct schema *schema, const struct schema_resource *resource,
 			   struct arena *arena, struct value *object, uint64_t now)
 {
 	static const struct {
-		const char *name;
+		const char *group, *name;
 		void (*prepare)(struct arena *arena, struct value *object, const char *now);
 	} kinds[] = {
-		{"limitranges", prepare_limit_range},
-		{"namespaces", prepare_namespace},
-		{"persistentvolumeclaims", prepare_claim},
-		{"persistentvolumes", prepare_volume},
-		{"pods", prepare_pod},
+		{"batch", "jobs", prepare_job},
+		{"", "limitranges", prepare_limit_range},
+		{"", "namespaces", prepare_namespace},
+		{"", "persistentvolumeclaims", prepare_claim},
+		{"", "persistentvolumes", prepare_volume},
+		{"", "pods", prepare_pod},
 	};
 	char text[CLOCK_RFC3339_SIZE];
 
 	if (resource->flags & SCHEMA_STATUS_DROPPED)
 		value_remove(object, "status");
-	if (resource->group)
-		return;
 	clock_format(now, text);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		if (strcmp(kinds[i].name, schema_text(schema, resource->name)) == 0)
+		if (strcmp(kinds[i].name, schema_text(schema, resource->name)) == 0 &&
+		    strcmp(kinds[i].group, schema_text(schema, resource->group)) == 0)
 			kinds[i].prepare(arena, object, text);
 	}
 }

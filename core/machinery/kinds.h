@@ -75,6 +75,8 @@ void validate_share(struct validation *v, const struct field_path *at, const str
 		    bool bounded);
 /* 0 as a number or in percent, or not there. */
 bool share_is_zero(const struct value *share);
+/* What a job and a cron job's template of one have in common. */
+void validate_job_spec(struct validation *v, const struct field_path *at, const struct value *spec);
 void validate_containers(struct validation *v, const struct field_path *at,
 			 const struct value *spec);
 void validate_volumes(struct validation *v, const struct field_path *at,
@@ -95,12 +97,13 @@ void validate_tolerations(struct validation *v, const struct field_path *at,
 /* Every kind that has rules, each as rules_NAME in api/kinds. */
 /* clang-format off */
 #define KIND_RULES(each) \
-	each(configmaps) each(controllerrevisions) each(core_events) each(daemonsets) \
-	each(deployments) each(endpoints) each(endpointslices) each(events) \
-	each(ipaddresses) each(leases) each(limitranges) each(namespaces) each(nodes) \
-	each(persistentvolumeclaims) each(persistentvolumes) each(pods) each(podtemplates) \
-	each(replicasets) each(replicationcontrollers) each(resourcequotas) each(secrets) \
-	each(servicecidrs) each(services) each(statefulsets)
+	each(configmaps) each(controllerrevisions) each(core_events) each(cronjobs) \
+	each(daemonsets) each(deployments) each(endpoints) each(endpointslices) \
+	each(events) each(ipaddresses) each(jobs) each(leases) each(limitranges) \
+	each(namespaces) each(nodes) each(persistentvolumeclaims) each(persistentvolumes) \
+	each(pods) each(podtemplates) each(replicasets) each(replicationcontrollers) \
+	each(resourcequotas) each(secrets) each(servicecidrs) each(services) \
+	each(statefulsets)
 /* clang-format on */
 
 #define KIND_RULES_DECLARE(name) extern const struct kind_rules rules_##name;

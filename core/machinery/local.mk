@@ -24,6 +24,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/apply.c %D%/apply.h \
 	%D%/convert.c %D%/convert.h \
 	%D%/create.c %D%/create.h \
+	%D%/cron.c %D%/cron.h \
 	%D%/decode.c %D%/decode.h \
 	%D%/defaults.c %D%/defaults.h \
 	%D%/encode.c %D%/encode.h \
@@ -50,6 +51,8 @@ nodist_core_libcoxcore_la_SOURCES += api/gen/schema_tables.c
 core_libcoxcore_la_SOURCES += \
 	api/kinds/apps/statefulsets.c \
 	api/kinds/apps/workloads.c \
+	api/kinds/batch/cronjobs.c \
+	api/kinds/batch/jobs.c \
 	api/kinds/coordination.k8s.io/leases.c \
 	api/kinds/core/configmaps.c \
 	api/kinds/core/containers.c \

@@ -96,6 +96,11 @@ void field_invalid_text(struct validation *v, const struct field_path *at, const
 	field_invalid(v, at, &text, "%s", detail);
 }
 
+void field_wrong(struct validation *v, const struct field_path *at, const char *detail)
+{
+	add(v, "FieldValueInvalid", at, arena_printf(v->arena, "Invalid value: %s", detail));
+}
+
 void field_not_supported(struct validation *v, const struct field_path *at,
 			 const struct value *value, const char *const *supported)
 {

@@ -41,6 +41,8 @@ void field_invalid(struct validation *v, const struct field_path *at, const stru
 		   const char *format, ...) COX_PRINTF(4, 5);
 void field_invalid_text(struct validation *v, const struct field_path *at, const char *value,
 			const char *format, ...) COX_PRINTF(4, 5);
+/* Where the value says nothing that the detail does not say: it is left out. */
+void field_wrong(struct validation *v, const struct field_path *at, const char *detail);
 /* `supported` ends with NULL. */
 void field_not_supported(struct validation *v, const struct field_path *at,
 			 const struct value *value, const char *const *supported);

@@ -322,7 +322,8 @@ STATUS = {
 
 # What the server chooses anew each time.
 CHOSEN = {"name", "uid", "creationTimestamp", "clusterIP", "clusterIPs", "nodePort",
-          "healthCheckNodePort", "lastPhaseTransitionTime"}
+          "healthCheckNodePort", "lastPhaseTransitionTime",
+          "controller-uid", "io/controller-uid"}
 
 # Defaults that no answer shows: an empty map is left out.
 NOT_SEEN = {("core.v1.ConfigMap", "data")}

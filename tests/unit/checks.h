@@ -32,8 +32,9 @@ static struct value *load(struct arena *arena, const struct schema_resource *res
 }
 
 /* `expected` NULL: valid. `old` may be NULL. */
-static void check(const char *group, const char *version, const char *plural, const char *json,
-		  const char *old, const char *subresource, const char *expected)
+__attribute__((unused)) static void check(const char *group, const char *version,
+					  const char *plural, const char *json, const char *old,
+					  const char *subresource, const char *expected)
 {
 	const struct schema_resource *resource = schema_resource_get(s, group, version, plural);
 	cox_autoarena arena = ARENA_INIT;

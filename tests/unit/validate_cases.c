@@ -195,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FILE_TEST("apps"),
+		FILE_TEST("batch"),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
