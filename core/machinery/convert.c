@@ -2,6 +2,8 @@
 /* Conversion by names, and the values of field labels. */
 #include "machinery/convert.h"
 
+#include "machinery/convert_autoscaler.h"
+
 #include <coxswain/kit/text.h>
 #include <string.h>
 
@@ -66,6 +68,11 @@ int schema_convert(const struct schema *schema, const struct schema_resource *fr
 
 	if (from == to)
 		return 0;
+	if ((up || down) && strcmp(schema_text(schema, to->kind), "HorizontalPodAutoscaler") == 0) {
+		autoscaler_convert(arena, object, up);
+		value_set_text(arena, object, "apiVersion", schema_api_version(schema, arena, to));
+		return 0;
+	}
 	if ((!up && !down) || !names || !value_is(object, VALUE_OBJECT))
 		return error_set(
 			err, COX_REASON_NOT_ACCEPTABLE, "%s cannot be converted from %s to %s",

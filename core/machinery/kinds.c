@@ -254,6 +254,28 @@ void validate_inner_path(struct validation *v, const struct field_path *at,
 	}
 }
 
+void validate_domain_path(struct validation *v, const struct field_path *at,
+			  const struct value *path)
+{
+	const char *text = value_text(path), *slash = strchr(text, '/');
+	struct names_problems problems = {.count = 0};
+
+	if (!slash || !slash[1]) {
+		field_invalid(v, at, path,
+			      "must be a domain-prefixed path (such as \"acme.io/foo\")");
+		return;
+	}
+	names_dns_subdomain(text, (size_t)(slash - text), &problems);
+	for (size_t i = 0; i < problems.count; i++)
+		field_invalid(v, at, path, "%s", problems.text[i]);
+}
+
+void validate_path_text(struct validation *v, const struct field_path *at, const struct value *text)
+{
+	if (!is_unset(text))
+		validate_text(v, at, text, names_path_segment);
+}
+
 static void validate_node_requirement(struct validation *v, const struct field_path *at,
 				      const struct value *requirement)
 {

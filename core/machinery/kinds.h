@@ -47,6 +47,12 @@ void validate_reachable_ip(struct validation *v, const struct field_path *at,
 /* A path inside something: relative, without "..". */
 void validate_inner_path(struct validation *v, const struct field_path *at,
 			 const struct value *path);
+/* "acme.io/foo" */
+void validate_domain_path(struct validation *v, const struct field_path *at,
+			  const struct value *path);
+/* What can stand in a URL's path; nothing is said of what is not there. */
+void validate_path_text(struct validation *v, const struct field_path *at,
+			const struct value *text);
 /* A NodeSelector: terms of requirements. */
 void validate_node_selector(struct validation *v, const struct field_path *at,
 			    const struct value *selector);
@@ -99,11 +105,12 @@ void validate_tolerations(struct validation *v, const struct field_path *at,
 #define KIND_RULES(each) \
 	each(configmaps) each(controllerrevisions) each(core_events) each(cronjobs) \
 	each(daemonsets) each(deployments) each(endpoints) each(endpointslices) \
-	each(events) each(ipaddresses) each(jobs) each(leases) each(limitranges) \
-	each(namespaces) each(nodes) each(persistentvolumeclaims) each(persistentvolumes) \
-	each(pods) each(podtemplates) each(replicasets) each(replicationcontrollers) \
-	each(resourcequotas) each(secrets) each(servicecidrs) each(services) \
-	each(statefulsets)
+	each(events) each(horizontalpodautoscalers) each(ingressclasses) each(ingresses) \
+	each(ipaddresses) each(jobs) each(leases) each(limitranges) each(namespaces) \
+	each(networkpolicies) each(nodes) each(persistentvolumeclaims) \
+	each(persistentvolumes) each(poddisruptionbudgets) each(pods) each(podtemplates) \
+	each(replicasets) each(replicationcontrollers) each(resourcequotas) each(secrets) \
+	each(servicecidrs) each(services) each(statefulsets)
 /* clang-format on */
 
 #define KIND_RULES_DECLARE(name) extern const struct kind_rules rules_##name;

@@ -23,6 +23,7 @@ core_libcoxcore_la_SOURCES += \
 core_libcoxcore_la_SOURCES += \
 	%D%/apply.c %D%/apply.h \
 	%D%/convert.c %D%/convert.h \
+	%D%/convert_autoscaler.c %D%/convert_autoscaler.h \
 	%D%/create.c %D%/create.h \
 	%D%/cron.c %D%/cron.h \
 	%D%/decode.c %D%/decode.h \
@@ -51,6 +52,7 @@ nodist_core_libcoxcore_la_SOURCES += api/gen/schema_tables.c
 core_libcoxcore_la_SOURCES += \
 	api/kinds/apps/statefulsets.c \
 	api/kinds/apps/workloads.c \
+	api/kinds/autoscaling/horizontalpodautoscalers.c \
 	api/kinds/batch/cronjobs.c \
 	api/kinds/batch/jobs.c \
 	api/kinds/coordination.k8s.io/leases.c \
@@ -72,4 +74,7 @@ core_libcoxcore_la_SOURCES += \
 	api/kinds/core/services.c \
 	api/kinds/core/volumes.c \
 	api/kinds/discovery.k8s.io/endpointslices.c \
-	api/kinds/networking.k8s.io/addresses.c
+	api/kinds/networking.k8s.io/addresses.c \
+	api/kinds/networking.k8s.io/ingresses.c \
+	api/kinds/networking.k8s.io/networkpolicies.c \
+	api/kinds/policy/poddisruptionbudgets.c

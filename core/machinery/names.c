@@ -105,6 +105,18 @@ void names_dns_subdomain(const char *text, size_t size, struct names_problems *p
 		add(problems, SUBDOMAIN_TEXT);
 }
 
+void names_wildcard_subdomain(const char *text, size_t size, struct names_problems *problems)
+{
+	if (size > NAMES_SUBDOMAIN_MAX)
+		add(problems, BYTES_253);
+	if (size < 3 || text[0] != '*' || text[1] != '.' || !is_subdomain(text + 2, size - 2))
+		add(problems,
+		    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS "
+		    "subdomain, which must consist of lower case alphanumeric characters, '-' or "
+		    "'.' and end with an alphanumeric character (e.g. '*.example.com', " USED(
+			    "\\*\\." SUBDOMAIN_FORM));
+}
+
 void names_service(const char *text, size_t size, struct names_problems *problems)
 {
 	if (size > NAMES_LABEL_MAX)

@@ -27,7 +27,9 @@ typedef void (*names_check)(const char *text, size_t size, struct names_problems
 
 void names_dns_label(const char *text, size_t size, struct names_problems *problems); /* RFC 1123 */
 void names_dns_subdomain(const char *text, size_t size,
-			 struct names_problems *problems);			    /* RFC 1123 */
+			 struct names_problems *problems); /* RFC 1123 */
+/* "*." and a subdomain */
+void names_wildcard_subdomain(const char *text, size_t size, struct names_problems *problems);
 void names_service(const char *text, size_t size, struct names_problems *problems); /* RFC 1035 */
 void names_qualified(const char *text, size_t size,
 		     struct names_problems *problems); /* label keys */

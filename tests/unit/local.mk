@@ -188,6 +188,9 @@ TESTS += tests/unit/validate_cases
 tests_unit_validate_cases_SOURCES = %D%/validate_cases.c %D%/checks.h
 tests_unit_validate_cases_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_validate_cases_LDADD = $(UNIT_LDADD)
+EXTRA_DIST += %D%/cases/networking.txt
+EXTRA_DIST += %D%/cases/policy.txt
+EXTRA_DIST += %D%/cases/autoscaling.txt
 EXTRA_DIST += %D%/cases/apps.txt %D%/cases/batch.txt
 
 check_PROGRAMS += tests/unit/validate_quotas

@@ -236,6 +236,47 @@ static void test_conversion(void **state)
 	assert_string_equal(error_text(&err), "pods cannot be converted from v1 to v1");
 }
 
+/* The old form has a field for the CPU, and annotations for all else. */
+static void test_autoscalers(void **state)
+{
+	static const char stored_form[] =
+		"{\"metadata\":{\"name\":\"h\"},\"spec\":{\"maxReplicas\":3,\"metrics\":["
+		"{\"type\":\"Pods\",\"pods\":{\"metric\":{\"name\":\"q\"},"
+		"\"target\":{\"averageValue\":\"5\",\"type\":\"AverageValue\"}}},"
+		"{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{"
+		"\"averageUtilization\":50,\"type\":\"Utilization\"}}}],"
+		"\"behavior\":{\"scaleUp\":{\"selectPolicy\":\"Max\"}}},"
+		"\"status\":{\"desiredReplicas\":1,\"currentMetrics\":[{\"type\":\"Resource\","
+		"\"resource\":{\"name\":\"cpu\",\"current\":{\"averageUtilization\":7}}}]},"
+		"\"apiVersion\":\"autoscaling/v2\"}";
+	const struct schema_resource *v1 =
+		schema_resource_get(s, "autoscaling", "v1", "horizontalpodautoscalers");
+	const struct schema_resource *v2 =
+		schema_resource_get(s, "autoscaling", "v2", "horizontalpodautoscalers");
+	cox_autoarena arena = ARENA_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+	struct value *scaler = json_parse(&arena, stored_form, strlen(stored_form), NULL, NULL);
+	struct value *before = value_copy(&arena, scaler);
+	const struct value *annotations;
+
+	(void)state;
+	assert_int_equal(schema_convert(s, v2, v1, &arena, scaler, &err), 0);
+	assert_string_equal(value_get_text(scaler, "apiVersion"), "autoscaling/v1");
+	assert_int_equal(
+		value_get_int(value_get(scaler, "spec"), "targetCPUUtilizationPercentage", 0), 50);
+	assert_int_equal(
+		value_get_int(value_get(scaler, "status"), "currentCPUUtilizationPercentage", 0),
+		7);
+	assert_null(value_path(scaler, "spec.metrics"));
+	annotations = value_path(scaler, "metadata.annotations");
+	assert_string_equal(value_get_text(annotations, "autoscaling.alpha.kubernetes.io/metrics"),
+			    "[{\"type\":\"Pods\",\"pods\":{\"metricName\":\"q\","
+			    "\"targetAverageValue\":\"5\"}}]");
+	assert_non_null(value_get(annotations, "autoscaling.alpha.kubernetes.io/behavior"));
+	assert_int_equal(schema_convert(s, v1, v2, &arena, scaler, &err), 0);
+	assert_true(value_equal(scaler, before));
+}
+
 static void check_label(const char *plural, const char *label, const char *json,
 			const char *expected)
 {
@@ -273,7 +314,8 @@ int main(void)
 		cmocka_unit_test(test_types),	   cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_numbers),	   cmocka_unit_test(test_resources),
 		cmocka_unit_test(test_groups),	   cmocka_unit_test(test_names_lead_somewhere),
-		cmocka_unit_test(test_conversion), cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_conversion), cmocka_unit_test(test_autoscalers),
+		cmocka_unit_test(test_labels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

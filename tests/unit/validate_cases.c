@@ -194,8 +194,8 @@ static void test_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FILE_TEST("apps"),
-		FILE_TEST("batch"),
+		FILE_TEST("apps"),   FILE_TEST("batch"),      FILE_TEST("autoscaling"),
+		FILE_TEST("policy"), FILE_TEST("networking"),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

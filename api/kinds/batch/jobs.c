@@ -276,35 +276,20 @@ static void validate_success_policy(struct validation *v, const struct field_pat
 					      value_get_int(spec, "completions", 0));
 }
 
-static void validate_manager(struct validation *v, const struct field_path *at,
-			     const struct value *manager)
-{
-	const char *slash = strchr(value_text(manager), '/');
-	struct names_problems problems = {.count = 0};
-
-	if (!value_is(manager, VALUE_STRING))
-		return;
-	if (slash)
-		names_dns_subdomain(manager->text, (size_t)(slash - manager->text), &problems);
-	if (!slash || !slash[1])
-		field_invalid(v, at, manager,
-			      "must be a domain-prefixed path (such as \"acme.io/foo\")");
-	for (size_t i = 0; i < problems.count; i++)
-		field_invalid(v, at, manager, "%s", problems.text[i]);
-	if (manager->count > NAMES_LABEL_MAX)
-		field_too_long(v, at, NAMES_LABEL_MAX);
-}
-
 void validate_job_spec(struct validation *v, const struct field_path *at, const struct value *spec)
 {
 	static const char *const known[] = {"Never", "OnFailure", NULL};
+	const struct value *manager = value_get(spec, "managedBy");
 	const struct value *template = value_get(spec, "template");
 	const struct value *restart = value_path(template, "spec.restartPolicy");
 	const struct field_path *restart_at =
 		FIELD(FIELD(FIELD(at, "template"), "spec"), "restartPolicy");
 
 	validate_counting(v, at, spec);
-	validate_manager(v, FIELD(at, "managedBy"), value_get(spec, "managedBy"));
+	if (manager)
+		validate_domain_path(v, FIELD(at, "managedBy"), manager);
+	if (manager && manager->count > NAMES_LABEL_MAX)
+		field_too_long(v, FIELD(at, "managedBy"), NAMES_LABEL_MAX);
 	validate_failure_policy(v, at, spec);
 	validate_success_policy(v, at, spec);
 	if (value_get(spec, "podFailurePolicy") &&
