@@ -53,6 +53,9 @@ void validate_domain_path(struct validation *v, const struct field_path *at,
 /* What can stand in a URL's path; nothing is said of what is not there. */
 void validate_path_text(struct validation *v, const struct field_path *at,
 			const struct value *text);
+/* The name of a storage driver. */
+void validate_driver_name(struct validation *v, const struct field_path *at,
+			  const struct value *name);
 /* A NodeSelector: terms of requirements. */
 void validate_node_selector(struct validation *v, const struct field_path *at,
 			    const struct value *selector);
@@ -103,14 +106,18 @@ void validate_tolerations(struct validation *v, const struct field_path *at,
 /* Every kind that has rules, each as rules_NAME in api/kinds. */
 /* clang-format off */
 #define KIND_RULES(each) \
-	each(configmaps) each(controllerrevisions) each(core_events) each(cronjobs) \
-	each(daemonsets) each(deployments) each(endpoints) each(endpointslices) \
-	each(events) each(horizontalpodautoscalers) each(ingressclasses) each(ingresses) \
-	each(ipaddresses) each(jobs) each(leases) each(limitranges) each(namespaces) \
-	each(networkpolicies) each(nodes) each(persistentvolumeclaims) \
-	each(persistentvolumes) each(poddisruptionbudgets) each(pods) each(podtemplates) \
-	each(replicasets) each(replicationcontrollers) each(resourcequotas) each(secrets) \
-	each(servicecidrs) each(services) each(statefulsets)
+	each(clusterrolebindings) each(clusterroles) each(configmaps) \
+	each(controllerrevisions) each(core_events) each(cronjobs) each(csidrivers) \
+	each(csinodes) each(csistoragecapacities) each(daemonsets) each(deployments) \
+	each(endpoints) each(endpointslices) each(events) each(horizontalpodautoscalers) \
+	each(ingressclasses) each(ingresses) each(ipaddresses) each(jobs) each(leases) \
+	each(limitranges) each(namespaces) each(networkpolicies) each(nodes) \
+	each(persistentvolumeclaims) each(persistentvolumes) each(poddisruptionbudgets) \
+	each(pods) each(podtemplates) each(priorityclasses) each(replicasets) \
+	each(replicationcontrollers) each(resourcequotas) each(rolebindings) each(roles) \
+	each(runtimeclasses) each(secrets) each(servicecidrs) each(services) \
+	each(statefulsets) each(storageclasses) each(volumeattachments) \
+	each(volumeattributesclasses)
 /* clang-format on */
 
 #define KIND_RULES_DECLARE(name) extern const struct kind_rules rules_##name;

@@ -77,4 +77,9 @@ core_libcoxcore_la_SOURCES += \
 	api/kinds/networking.k8s.io/addresses.c \
 	api/kinds/networking.k8s.io/ingresses.c \
 	api/kinds/networking.k8s.io/networkpolicies.c \
-	api/kinds/policy/poddisruptionbudgets.c
+	api/kinds/node.k8s.io/runtimeclasses.c \
+	api/kinds/policy/poddisruptionbudgets.c \
+	api/kinds/rbac.authorization.k8s.io/rbac.c \
+	api/kinds/scheduling.k8s.io/priorityclasses.c \
+	api/kinds/storage.k8s.io/classes.c \
+	api/kinds/storage.k8s.io/drivers.c

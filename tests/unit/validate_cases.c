@@ -194,8 +194,9 @@ static void test_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FILE_TEST("apps"),   FILE_TEST("batch"),      FILE_TEST("autoscaling"),
-		FILE_TEST("policy"), FILE_TEST("networking"),
+		FILE_TEST("apps"),    FILE_TEST("batch"),      FILE_TEST("autoscaling"),
+		FILE_TEST("policy"),  FILE_TEST("networking"), FILE_TEST("rbac"),
+		FILE_TEST("storage"), FILE_TEST("classes"),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
