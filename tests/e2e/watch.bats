@@ -208,7 +208,7 @@ DELETED PartialObjectMetadata meta.k8s.io/v1 bare null" \
 	kill -KILL "$watcher"
 	wait "$watcher" 2>/dev/null || :
 	watcher=
-	retry 15 no_more_than "$before"
+	retry 3 no_more_than "$before"
 }
 
 @test "a hundred watchers see the same events in the same order" {
