@@ -147,6 +147,14 @@ static uint32_t first_attempt(const struct pod_pass *pass, const struct containe
 	return 0;
 }
 
+/* Whether the container that ended was made of what the pod still says. */
+static bool is_as_before(const struct value *container, const struct view_container *last)
+{
+	cox_autoarena arena = ARENA_INIT;
+
+	return !*last->hash || strcmp(last->hash, container_hash(&arena, container)) == 0;
+}
+
 static void try_start(struct pod_pass *pass, const struct value *container,
 		      struct container_record *record, const struct view_container *last)
 {
@@ -162,6 +170,9 @@ static void try_start(struct pod_pass *pass, const struct value *container,
 							: first_attempt(pass, record)};
 	int image;
 
+	/* Who changed it may have mended it: that is no reason to wait. */
+	if (last && !is_as_before(container, last))
+		record->restarts = (struct backoff){0};
 	if (last && crash_wait(pass, record, last))
 		return;
 	image = images_ensure(kubelet, pass->pod, pass->object, container, record, &ref);

@@ -244,6 +244,32 @@ static void test_other_image_while_pulling(void **state)
 	end();
 }
 
+/* The wait after failures is for what failed, not for what it was mended to. */
+static void test_mended(void **state)
+{
+	(void)state;
+	begin(NULL);
+	stop_kubelet();
+	at.backoff_first = at.backoff_last = 3600 * CLOCK_SECOND;
+	start_kubelet();
+	put_pod("ill", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+		"\"args\":[\"exit-after=10ms\",\"exit-code=1\"]}]");
+	eventually(pod_number("ill", "status.containerStatuses[0].restartCount", 1));
+	eventually(pod_has("ill", "status.containerStatuses[0].state.waiting.reason",
+			   "CrashLoopBackOff"));
+	/* The image alone can be changed. This one ends, too, and is waited for again. */
+	put_pod("ill", "",
+		"\"restartPolicy\":\"Always\",\"containers\":[{\"name\":\"c\",\"image\":\"mended\","
+		"\"args\":[\"exit-after=10ms\",\"exit-code=1\"]}]");
+	eventually(pod_number("ill", "status.containerStatuses[0].restartCount", 2));
+	eventually(pod_has("ill", "status.containerStatuses[0].state.waiting.reason",
+			   "CrashLoopBackOff"));
+	assert_true(pod_has("ill", "status.containerStatuses[0].image", "mended"));
+	assert_false(pod_number("ill", "status.containerStatuses[0].restartCount", 3));
+	end();
+}
+
 static void test_probes(void **state)
 {
 	char ready[100], spec[1024];
@@ -822,6 +848,7 @@ int main(void)
 		cmocka_unit_test(test_images),
 		cmocka_unit_test(test_slow_pull),
 		cmocka_unit_test(test_other_image_while_pulling),
+		cmocka_unit_test(test_mended),
 		cmocka_unit_test(test_probes),
 		cmocka_unit_test(test_admission),
 		cmocka_unit_test(test_recovery),

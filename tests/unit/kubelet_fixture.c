@@ -35,8 +35,8 @@ void start_kubelet(void)
 					    .port = 10250,
 					    .housekeeping_period = at.housekeeping_period,
 					    .progress_period = 10 * CLOCK_MILLISECOND,
-					    .backoff_first = 300 * CLOCK_MILLISECOND,
-					    .backoff_last = CLOCK_SECOND};
+					    .backoff_first = at.backoff_first,
+					    .backoff_last = at.backoff_last};
 	cox_autoerror err = COX_ERROR_INIT;
 
 	at.kubelet = kubelet_new(&parts, &err);
@@ -102,6 +102,8 @@ void begin(const char *const *options)
 		.serialize_image_pulls = true,
 	};
 	at.housekeeping_period = 20 * CLOCK_MILLISECOND;
+	at.backoff_first = 300 * CLOCK_MILLISECOND;
+	at.backoff_last = CLOCK_SECOND;
 	start_kubelet();
 }
 

@@ -28,7 +28,7 @@ extern struct fixture {
 	size_t volume_count;
 	struct kubelet_config config;
 	struct kubelet *kubelet;
-	uint64_t housekeeping_period;
+	uint64_t housekeeping_period, backoff_first, backoff_last;
 	char directory[64], logs[80];
 } at;
 
