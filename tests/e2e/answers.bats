@@ -491,17 +491,11 @@ print(json.dumps({"metadata":{"name":"w"}, **{"f%03d" % n + "é" * 600: 1 for n 
 	sed "s|$server|$far|; s|/namespaces/many/|/namespaces/default/|" "$dir/curl" >"$dir/far.curl"
 	ip netns exec "$namespace" curl -sf -K "$dir/far.curl"
 	base=$far
-	for accept in application/json "$protobuf" application/yaml \
-		"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"; do
+	for accept in application/json "$protobuf" application/yaml; do
 		far_api GET $maps -H "Accept: $accept"
 		same "" "$(header Content-Encoding)"
 		plain=$(sha256sum <"$dir/body")
 		far_api GET $maps -H "Accept: $accept" -H 'Accept-Encoding: gzip'
-		if [ "$accept" != "${accept%List*}" ]; then
-			# metadata alone is short
-			same "" "$(header Content-Encoding)"
-			continue
-		fi
 		same gzip "$(header Content-Encoding)"
 		same Accept-Encoding "$(header Vary)"
 		[ "$(wc -c <"$dir/body")" -lt 100000 ]
@@ -512,6 +506,9 @@ print(json.dumps({"metadata":{"name":"w"}, **{"f%03d" % n + "é" * 600: 1 for n 
 	far_api GET "$maps?limit=20" -H 'Accept-Encoding: gzip'
 	same "" "$(header Content-Encoding)"
 	same 20 "$(query '.items | length')"
+	# In another form, too, it is the length of the answer that counts.
+	far_api GET "$maps?limit=20" -H "Accept: $protobuf" -H 'Accept-Encoding: gzip'
+	same "" "$(header Content-Encoding)"
 	far_api GET "$maps?watch=true&timeoutSeconds=1" -H 'Accept-Encoding: gzip'
 	same "" "$(header Content-Encoding)"
 	same 300 "$(grep -c '"type":"ADDED"' "$dir/body")"
