@@ -164,6 +164,8 @@ struct value *body_config(struct api_call *call, enum field_validation validatio
 	struct value *tree;
 	size_t blank = 0;
 
+	if (check_encoding(call, err) != 0)
+		return NULL;
 	decode_report_init(report, call->arena);
 	while (blank < body.size && strchr(" \t\r\n", text[blank]) && text[blank])
 		blank++;

@@ -335,6 +335,10 @@ user Apply" "$(managers | sort)"
 	same me "$(query '.rows[0].object.metadata.managedFields[0].manager')"
 	api GET "$maps?watch=true&timeoutSeconds=1&fieldSelector=metadata.name=shown"
 	same me "$(query '.object.metadata.managedFields[0].manager')"
+	# In protobuf the fields are the same JSON.
+	api GET "$maps/shown" -H 'Accept: application/vnd.kubernetes.protobuf'
+	expect 200
+	has '{"f:data":{"f:a":{}}}' "$body"
 }
 
 @test "the two versions of events have their managers' fields under the names of each" {
