@@ -506,7 +506,8 @@ static void test_version_at(void **state)
 {
 	static const char json[] =
 		"{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\","
-		"\"uid\":\"u\",\"resourceVersion\":\"42\",\"generation\":3,\"labels\":{\"a\":\"b\"}},"
+		"\"uid\":\"u\",\"resourceVersion\":\"42\",\"generation\":3,"
+		"\"labels\":{\"a\":\"b\"}},"
 		"\"spec\":{\"containers\":[]}}";
 	static const char version[] = ",\"resourceVersion\":\"42\"";
 	cox_autobuf stored = COX_BUF_INIT, whole = COX_BUF_INIT;
