@@ -365,6 +365,25 @@ user Apply" "$(managers | sort)"
 old Apply" "$(managers | sort)"
 }
 
+@test "who applies an autoscaler in one version meets those of the other" {
+	local scalers=horizontalpodautoscalers/h target='"scaleTargetRef":{"kind":"Deployment","name":"web","apiVersion":"apps/v1"}'
+	api PATCH "/apis/autoscaling/v2/namespaces/default/$scalers?fieldManager=new" -H "$apply_type" \
+		-d "{\"apiVersion\":\"autoscaling/v2\",\"kind\":\"HorizontalPodAutoscaler\",\"metadata\":{\"name\":\"h\"},\"spec\":{$target,\"maxReplicas\":5,\"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{\"type\":\"Utilization\",\"averageUtilization\":50}}}]}}"
+	expect 201
+	api PATCH "/apis/autoscaling/v1/namespaces/default/$scalers?fieldManager=old" -H "$apply_type" \
+		-d "{\"apiVersion\":\"autoscaling/v1\",\"kind\":\"HorizontalPodAutoscaler\",\"metadata\":{\"name\":\"h\"},\"spec\":{$target,\"maxReplicas\":5,\"targetCPUUtilizationPercentage\":60}}"
+	expect 409 Conflict
+	message 'Apply failed with 1 conflict: conflict with "new": .spec.metrics'
+	api PATCH "/apis/autoscaling/v1/namespaces/default/$scalers?fieldManager=old&force=true" -H "$apply_type" \
+		-d "{\"apiVersion\":\"autoscaling/v1\",\"kind\":\"HorizontalPodAutoscaler\",\"metadata\":{\"name\":\"h\"},\"spec\":{$target,\"maxReplicas\":5,\"targetCPUUtilizationPercentage\":60}}"
+	expect 200
+	has '"f:targetCPUUtilizationPercentage":{}' "$(fields old)"
+	lacks '"f:metrics"' "$(fields new)"
+	has '"f:maxReplicas"' "$(fields new)"
+	api GET "/apis/autoscaling/v2/namespaces/default/$scalers"
+	same 60 "$(query '.spec.metrics[0].resource.target.averageUtilization')"
+}
+
 @test "several who apply to one object at once: none is lost" {
 	local i pids=()
 	for i in {1..8}; do
