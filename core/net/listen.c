@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -148,13 +149,14 @@ uint16_t listen_port(int fd)
 
 void listen_end(int fd, const struct http_listen *where)
 {
+	cox_autoclose int nothing = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	const char *path = unix_path(where);
 
-	if (where->inherited)
-		return;
 	if (path)
 		unlink(path);
-	shutdown(fd, SHUT_RDWR);
+	/* Without descriptors left it is at least deaf. */
+	if (nothing < 0 || dup3(nothing, fd, O_CLOEXEC) < 0)
+		shutdown(fd, SHUT_RDWR);
 }
 
 void listen_describe_peer(int fd, char peer[LISTEN_PEER_SIZE], uint16_t *port, uint32_t *uid,

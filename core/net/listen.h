@@ -14,9 +14,9 @@ int listen_open(const struct http_listen *where, struct cox_error *err) COX_MUST
 /* The port, 0 for a unix socket. */
 uint16_t listen_port(int fd);
 /*
- * Nobody connects to it any more, and the file of a unix socket that was made
- * here goes; the descriptor stays until it is closed. One that was inherited
- * is left as it is: whoever handed it over listens on.
+ * Ends a socket that was made here: nobody connects to it any more, and the
+ * file of a unix socket goes. The number stays taken, by a descriptor on which
+ * nothing ever happens, for threads that still have it.
  */
 void listen_end(int fd, const struct http_listen *where);
 

@@ -226,9 +226,15 @@ void http_server_quiesce(struct http_server *server)
 
 		if (listener->fd < 0 || listener->quiet)
 			continue;
-		if (listener->daemon)
+		/*
+		 * The library's own way may end the process: one of its threads can
+		 * forget the socket between its two steps. It is for sockets that
+		 * somebody else listens on, too.
+		 */
+		if (!listener->where.inherited)
+			listen_end(listener->fd, &listener->where);
+		else if (listener->daemon)
 			mhd_quiesce(listener);
-		listen_end(listener->fd, &listener->where);
 		listener->quiet = true;
 	}
 }
@@ -289,11 +295,16 @@ void http_server_close(struct http_server *server, uint64_t grace)
 		nap();
 	}
 	for (size_t i = 0; i < server->listener_count; i++) {
-		if (server->listeners[i].daemon)
-			mhd_stop(&server->listeners[i]);
-		/* Not before: its threads may yet touch the descriptor. */
-		cox_cleanup_close(&server->listeners[i].fd);
-		free(server->listeners[i].address);
+		struct listener *listener = &server->listeners[i];
+
+		/* Its threads have the descriptor until then, and it closes what it had whole. */
+		if (listener->daemon) {
+			mhd_stop(listener);
+			if (!listener->where.inherited)
+				listener->fd = -1;
+		}
+		cox_cleanup_close(&listener->fd);
+		free(listener->address);
 	}
 	free(server->listeners);
 	sweep_stop(server);
