@@ -7,7 +7,9 @@
 
 #include "apiserver/allocate.h"
 #include "apiserver/metadata.h"
+#include "apiserver/virtual.h"
 #include "apiserver/write.h"
+#include "base/clock.h"
 
 #include <string.h>
 
@@ -78,7 +80,88 @@ static bool namespace_waits(const struct value *object)
 	return value_is(finalizers, VALUE_ARRAY) && finalizers->count > 0;
 }
 
+/* Requests for certificates */
+
+/* Who asks is who sent it, whatever it says. */
+static int signing_prepare_create(struct write *write, struct value *object, struct cox_error *err)
+{
+	static const char *const parts[] = {"username", "uid", "groups", "extra"};
+	struct arena *arena = write->call->arena;
+	struct value *spec = value_make_object(arena, object, "spec");
+	const struct value *user = user_value(arena, write->call->identity);
+
+	(void)err;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		struct value *part = value_get(user, parts[i]);
+
+		if (part)
+			value_set(arena, spec, parts[i], part);
+		else
+			value_remove(spec, parts[i]);
+	}
+	return 0;
+}
+
+static const struct value *condition_of(const struct value *object, const char *type)
+{
+	const struct value *conditions = value_path(object, "status.conditions");
+
+	for (size_t i = 0; value_at(conditions, i); i++)
+		if (value_string_is(value_get(value_at(conditions, i), "type"), type))
+			return value_at(conditions, i);
+	return NULL;
+}
+
+/* A condition says when it was written, and since when it holds. */
+static void stamp_conditions(struct arena *arena, struct value *object, const struct value *old)
+{
+	const struct value *conditions = value_path(object, "status.conditions");
+	char now[CLOCK_RFC3339_SIZE];
+
+	clock_format(clock_realtime(), now);
+	for (size_t i = 0; value_at(conditions, i); i++) {
+		struct value *one = value_at(conditions, i);
+		const struct value *before = condition_of(old, value_get_text(one, "type"));
+		bool same = before && strcmp(value_get_text(before, "status"),
+					     value_get_text(one, "status")) == 0;
+
+		if (!*value_get_text(one, "lastUpdateTime"))
+			value_set_text(arena, one, "lastUpdateTime", now);
+		if (!*value_get_text(one, "lastTransitionTime"))
+			value_set_text(arena, one, "lastTransitionTime",
+				       same ? value_get_text(before, "lastTransitionTime") : now);
+	}
+}
+
+/* What is asked for never changes; an approval writes the conditions alone. */
+static int signing_prepare_update(struct write *write, struct value *object,
+				  const struct value *old, struct cox_error *err)
+{
+	struct arena *arena = write->call->arena;
+	struct value *spec = value_get(old, "spec"), *status;
+
+	(void)err;
+	if (spec)
+		value_set(arena, object, "spec", value_copy(arena, spec));
+	if (strcmp(write->subresource, "approval") == 0) {
+		struct value *certificate = value_path(old, "status.certificate");
+
+		status = value_make_object(arena, object, "status");
+		if (certificate)
+			value_set(arena, status, "certificate", certificate);
+		else
+			value_remove(status, "certificate");
+	}
+	if (*write->subresource)
+		stamp_conditions(arena, object, old);
+	return 0;
+}
+
 static const struct strategy strategies[] = {
+	{.group = "certificates.k8s.io",
+	 .resource = "certificatesigningrequests",
+	 .prepare_create = signing_prepare_create,
+	 .prepare_update = signing_prepare_update},
 	{.group = "",
 	 .resource = "pods",
 	 .prepare_update = pod_prepare_update,

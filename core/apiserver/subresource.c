@@ -44,15 +44,11 @@ void subresource_serve(struct api_call *call)
 		const char *name;
 		void (*serve)(struct api_call *call);
 	} parts[] = {
-		{"status", serve_part},
-		{"finalize", serve_part},
-		{"ephemeralcontainers", serve_part},
-		{"resize", serve_part},
-		{"scale", scale_serve},
-		{"binding", binding_serve},
-		{"eviction", binding_serve_eviction},
-		{"token", token_serve},
-		{"log", podlog_serve},
+		{"status", serve_part},	    {"approval", serve_part},
+		{"finalize", serve_part},   {"ephemeralcontainers", serve_part},
+		{"resize", serve_part},	    {"scale", scale_serve},
+		{"binding", binding_serve}, {"eviction", binding_serve_eviction},
+		{"token", token_serve},	    {"log", podlog_serve},
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)

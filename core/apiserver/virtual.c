@@ -33,7 +33,7 @@ static struct value *texts_value(struct arena *arena, const char *const *texts, 
 	return list;
 }
 
-static struct value *user_value(struct arena *arena, const struct identity *identity)
+struct value *user_value(struct arena *arena, const struct identity *identity)
 {
 	struct value *user = value_object(arena);
 	struct value *extra = NULL;

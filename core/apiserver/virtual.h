@@ -8,7 +8,14 @@
 
 #include "apiserver/call.h"
 
+struct arena;
+struct identity;
+struct value;
+
 /* The resource has no collection, and allows the verb. */
 void virtual_serve(struct api_call *call);
+
+/* A UserInfo: username, uid, groups, extra. */
+struct value *user_value(struct arena *arena, const struct identity *identity);
 
 #endif

@@ -27,6 +27,17 @@ bool text_is(const struct value *object, const char *key, const char *text)
 	return value_string_is(value_get(object, key), text);
 }
 
+bool list_has_text(const struct value *list, const char *text)
+{
+	for
+		each_entry(list, i)
+		{
+			if (value_string_is(value_at(list, i), text))
+				return true;
+		}
+	return false;
+}
+
 size_t count_set(const struct value *object, const char *except)
 {
 	size_t count = 0;

@@ -17,6 +17,7 @@
 /* Absent, null, "", [] or {}. */
 bool is_unset(const struct value *value);
 bool text_is(const struct value *object, const char *key, const char *text);
+bool list_has_text(const struct value *list, const char *text);
 
 /* Calls back for each member of an object or entry of a list; others have none. */
 #define each_entry(list, i) (size_t i = 0; value_at(list, i); i++)
@@ -106,18 +107,22 @@ void validate_tolerations(struct validation *v, const struct field_path *at,
 /* Every kind that has rules, each as rules_NAME in api/kinds. */
 /* clang-format off */
 #define KIND_RULES(each) \
-	each(clusterrolebindings) each(clusterroles) each(configmaps) \
-	each(controllerrevisions) each(core_events) each(cronjobs) each(csidrivers) \
-	each(csinodes) each(csistoragecapacities) each(daemonsets) each(deployments) \
-	each(endpoints) each(endpointslices) each(events) each(horizontalpodautoscalers) \
-	each(ingressclasses) each(ingresses) each(ipaddresses) each(jobs) each(leases) \
-	each(limitranges) each(namespaces) each(networkpolicies) each(nodes) \
-	each(persistentvolumeclaims) each(persistentvolumes) each(poddisruptionbudgets) \
-	each(pods) each(podtemplates) each(priorityclasses) each(replicasets) \
-	each(replicationcontrollers) each(resourcequotas) each(rolebindings) each(roles) \
-	each(runtimeclasses) each(secrets) each(servicecidrs) each(services) \
-	each(statefulsets) each(storageclasses) each(volumeattachments) \
-	each(volumeattributesclasses)
+	each(apiservices) each(certificatesigningrequests) each(clusterrolebindings) \
+	each(clusterroles) each(configmaps) each(controllerrevisions) each(core_events) \
+	each(cronjobs) each(csidrivers) each(csinodes) each(csistoragecapacities) \
+	each(daemonsets) each(deployments) each(endpoints) each(endpointslices) \
+	each(events) each(flowschemas) each(horizontalpodautoscalers) each(ingressclasses) \
+	each(ingresses) each(ipaddresses) each(jobs) each(leases) each(limitranges) \
+	each(mutatingadmissionpolicies) each(mutatingadmissionpolicybindings) \
+	each(mutatingwebhookconfigurations) each(namespaces) each(networkpolicies) \
+	each(nodes) each(persistentvolumeclaims) each(persistentvolumes) \
+	each(poddisruptionbudgets) each(pods) each(podtemplates) each(priorityclasses) \
+	each(prioritylevelconfigurations) each(replicasets) each(replicationcontrollers) \
+	each(resourcequotas) each(rolebindings) each(roles) each(runtimeclasses) \
+	each(secrets) each(servicecidrs) each(services) each(statefulsets) \
+	each(storageclasses) each(validatingadmissionpolicies) \
+	each(validatingadmissionpolicybindings) each(validatingwebhookconfigurations) \
+	each(volumeattachments) each(volumeattributesclasses)
 /* clang-format on */
 
 #define KIND_RULES_DECLARE(name) extern const struct kind_rules rules_##name;

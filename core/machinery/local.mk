@@ -50,11 +50,16 @@ nodist_core_libcoxcore_la_SOURCES += api/gen/schema_tables.c
 
 # Rules that data cannot say, beside the kinds they belong to.
 core_libcoxcore_la_SOURCES += \
+	api/kinds/admissionregistration.k8s.io/admission.h \
+	api/kinds/admissionregistration.k8s.io/policies.c \
+	api/kinds/admissionregistration.k8s.io/webhooks.c \
+	api/kinds/apiregistration.k8s.io/apiservices.c \
 	api/kinds/apps/statefulsets.c \
 	api/kinds/apps/workloads.c \
 	api/kinds/autoscaling/horizontalpodautoscalers.c \
 	api/kinds/batch/cronjobs.c \
 	api/kinds/batch/jobs.c \
+	api/kinds/certificates.k8s.io/certificatesigningrequests.c \
 	api/kinds/coordination.k8s.io/leases.c \
 	api/kinds/core/configmaps.c \
 	api/kinds/core/containers.c \
@@ -74,6 +79,7 @@ core_libcoxcore_la_SOURCES += \
 	api/kinds/core/services.c \
 	api/kinds/core/volumes.c \
 	api/kinds/discovery.k8s.io/endpointslices.c \
+	api/kinds/flowcontrol.apiserver.k8s.io/flowcontrol.c \
 	api/kinds/networking.k8s.io/addresses.c \
 	api/kinds/networking.k8s.io/ingresses.c \
 	api/kinds/networking.k8s.io/networkpolicies.c \

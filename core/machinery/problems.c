@@ -30,6 +30,28 @@ static void add(struct validation *v, const char *reason, const struct field_pat
 		(struct validation_problem){reason, field_path_text(v->arena, at), message};
 }
 
+/* As text between quotes; unlike in JSON, < and its like are no matter. */
+static void quote(struct cox_buf *out, const char *text, size_t size)
+{
+	cox_autobuf part = COX_BUF_INIT;
+
+	cox_buf_char(out, '"');
+	while (size > 0) {
+		size_t run = 0;
+
+		while (run < size && text[run] != '<' && text[run] != '>' && text[run] != '&')
+			run++;
+		cox_buf_clear(&part);
+		cox_buf_json_string(&part, text, run);
+		cox_buf_add(out, part.data + 1, part.size - 2);
+		if (run < size)
+			cox_buf_char(out, text[run++]);
+		text += run;
+		size -= run;
+	}
+	cox_buf_char(out, '"');
+}
+
 /*
  * Go's %q for texts, plain for scalars, JSON for the rest; cut if it is long.
  * What cannot be seen in it is named.
@@ -41,7 +63,10 @@ static const char *shown(struct validation *v, const struct value *value)
 
 	if (!value)
 		return "null";
-	json_write(&text, value, 0);
+	if (value->kind == VALUE_STRING)
+		quote(&text, value->text, value->count);
+	else
+		json_write(&text, value, 0);
 	if (text.size > SHOWN_MAX) {
 		cox_buf_truncate(&text, SHOWN_MAX);
 		cox_buf_str(&text, "...");

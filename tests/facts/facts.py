@@ -720,9 +720,8 @@ def message(body, kind, all_types):
         row = all_types[kind].get(name)
         if row is None or not row["proto"] or value is None:
             continue
-        number, _, inner = row["proto"].partition(".")
+        *outer, at = map(int, row["proto"].split("."))
         encoded = b""
-        at = int(inner or number)
         if row["json"] == "array":
             for item in value:
                 encoded += field(at, *one_value(row, item, all_types))
@@ -732,16 +731,19 @@ def message(body, kind, all_types):
                 encoded += delimited(at, entry)
         else:
             encoded = field(at, *one_value(row, value, all_types))
-        if inner:
-            parts.setdefault(int(number), []).append(encoded)
-        else:
-            parts.setdefault(int(number), []).append((encoded,))
+        place = parts
+        for number in outer:
+            place = place.setdefault(number, {})
+        place[at] = place.get(at, b"") + encoded
+    return joined(parts)
+
+
+def joined(parts):
+    """The fields of a message in order; a dictionary is one inside it."""
     out = b""
     for number in sorted(parts):
-        inner = b"".join(p for p in parts[number] if isinstance(p, bytes))
-        if any(isinstance(p, bytes) for p in parts[number]):
-            out += delimited(number, inner)
-        out += b"".join(p[0] for p in parts[number] if isinstance(p, tuple))
+        part = parts[number]
+        out += delimited(number, joined(part)) if isinstance(part, dict) else part
     return out
 
 

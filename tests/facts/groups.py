@@ -188,6 +188,7 @@ FULL = {
     "MutatingAdmissionPolicyBinding": [{"spec": {"policyName": "p", "matchResources": MATCH}}],
     "CustomResourceDefinition": [{"spec": WIDGETS_BY_HOOK}],
     "PriorityLevelConfiguration": [
+        {"spec": {"type": "Exempt", "exempt": {}}},
         {"spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}}}],
     "ResourceClaim": [{"spec": {"devices": CHOICE}}, {"spec": {"devices": TOLERANT}}],
     "ResourceClaimTemplate": [{"spec": {"spec": {"devices": REQUESTS}}},
