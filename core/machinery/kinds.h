@@ -110,15 +110,17 @@ void validate_tolerations(struct validation *v, const struct field_path *at,
 	each(apiservices) each(certificatesigningrequests) each(clusterrolebindings) \
 	each(clusterroles) each(configmaps) each(controllerrevisions) each(core_events) \
 	each(cronjobs) each(csidrivers) each(csinodes) each(csistoragecapacities) \
-	each(daemonsets) each(deployments) each(endpoints) each(endpointslices) \
-	each(events) each(flowschemas) each(horizontalpodautoscalers) each(ingressclasses) \
+	each(customresourcedefinitions) each(daemonsets) each(deployments) \
+	each(deviceclasses) each(endpoints) each(endpointslices) each(events) \
+	each(flowschemas) each(horizontalpodautoscalers) each(ingressclasses) \
 	each(ingresses) each(ipaddresses) each(jobs) each(leases) each(limitranges) \
 	each(mutatingadmissionpolicies) each(mutatingadmissionpolicybindings) \
 	each(mutatingwebhookconfigurations) each(namespaces) each(networkpolicies) \
 	each(nodes) each(persistentvolumeclaims) each(persistentvolumes) \
 	each(poddisruptionbudgets) each(pods) each(podtemplates) each(priorityclasses) \
 	each(prioritylevelconfigurations) each(replicasets) each(replicationcontrollers) \
-	each(resourcequotas) each(rolebindings) each(roles) each(runtimeclasses) \
+	each(resourceclaims) each(resourceclaimtemplates) each(resourcequotas) \
+	each(resourceslices) each(rolebindings) each(roles) each(runtimeclasses) \
 	each(secrets) each(servicecidrs) each(services) each(statefulsets) \
 	each(storageclasses) each(validatingadmissionpolicies) \
 	each(validatingadmissionpolicybindings) each(validatingwebhookconfigurations) \

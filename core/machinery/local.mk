@@ -53,6 +53,9 @@ core_libcoxcore_la_SOURCES += \
 	api/kinds/admissionregistration.k8s.io/admission.h \
 	api/kinds/admissionregistration.k8s.io/policies.c \
 	api/kinds/admissionregistration.k8s.io/webhooks.c \
+	api/kinds/apiextensions.k8s.io/customresourcedefinitions.c \
+	api/kinds/apiextensions.k8s.io/definition.h \
+	api/kinds/apiextensions.k8s.io/schema.c \
 	api/kinds/apiregistration.k8s.io/apiservices.c \
 	api/kinds/apps/statefulsets.c \
 	api/kinds/apps/workloads.c \
@@ -86,6 +89,8 @@ core_libcoxcore_la_SOURCES += \
 	api/kinds/node.k8s.io/runtimeclasses.c \
 	api/kinds/policy/poddisruptionbudgets.c \
 	api/kinds/rbac.authorization.k8s.io/rbac.c \
+	api/kinds/resource.k8s.io/claims.c \
+	api/kinds/resource.k8s.io/resourceslices.c \
 	api/kinds/scheduling.k8s.io/priorityclasses.c \
 	api/kinds/storage.k8s.io/classes.c \
 	api/kinds/storage.k8s.io/drivers.c

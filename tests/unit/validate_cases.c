@@ -194,12 +194,13 @@ static void test_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FILE_TEST("apps"),	   FILE_TEST("batch"),
-		FILE_TEST("autoscaling"),  FILE_TEST("policy"),
-		FILE_TEST("networking"),   FILE_TEST("rbac"),
-		FILE_TEST("storage"),	   FILE_TEST("classes"),
-		FILE_TEST("certificates"), FILE_TEST("admissionregistration"),
-		FILE_TEST("apis"),
+		FILE_TEST("apps"),	    FILE_TEST("batch"),
+		FILE_TEST("autoscaling"),   FILE_TEST("policy"),
+		FILE_TEST("networking"),    FILE_TEST("rbac"),
+		FILE_TEST("storage"),	    FILE_TEST("classes"),
+		FILE_TEST("certificates"),  FILE_TEST("admissionregistration"),
+		FILE_TEST("apis"),	    FILE_TEST("resource"),
+		FILE_TEST("apiextensions"),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
