@@ -280,8 +280,6 @@ static void version_build(struct gen *gen, struct source *source, yaml_node_t *v
 		resource.flags |= SCHEMA_NAMESPACED;
 	else if (strcmp(source_text(source, scope), "cluster") != 0)
 		source_fail(source, scope, "scope is namespace or cluster");
-	if (source_get_bool(source, root, "served", false))
-		resource.flags |= SCHEMA_SERVED;
 	resource.short_names = pool_sequence(gen, source, source_get(source, root, "short"));
 	resource.categories = pool_sequence(gen, source, source_get(source, root, "categories"));
 	resource.verbs = verbs_read(source, source_need(source, root, "verbs"));
@@ -296,10 +294,10 @@ static void version_build(struct gen *gen, struct source *source, yaml_node_t *v
 void kinds_build(struct gen *gen, struct source *source)
 {
 	static const char *const allowed[] = {
-		"about",   "group",  "resource",     "kind",	   "singular",	 "versions",
-		"virtual", "stored", "key",	     "hash",	   "scope",	 "served",
-		"short",   "verbs",  "name",	     "convert",	   "categories", "strategy",
-		"columns", "labels", "subresources", "deprecated", NULL};
+		"about",   "group",	   "resource",	 "kind",       "singular", "versions",
+		"virtual", "stored",	   "key",	 "hash",       "scope",	   "short",
+		"verbs",   "name",	   "convert",	 "categories", "strategy", "columns",
+		"labels",  "subresources", "deprecated", NULL};
 	yaml_node_t *versions;
 
 	source_keys(source, source->root, allowed);

@@ -94,17 +94,16 @@ static void fill_resource(struct apiserver *server, struct api_resource *resourc
 {
 	const struct schema *schema = server->schema;
 
-	*resource = (struct api_resource){
-		.server = server,
-		.row = row,
-		.type = schema_resource_type(schema, row),
-		.group = schema_text(schema, row->group),
-		.version = schema_text(schema, row->version),
-		.name = schema_text(schema, row->name),
-		.kind = schema_text(schema, row->kind),
-		.namespaced = row->flags & SCHEMA_NAMESPACED,
-		.stored_row = schema_resource_stored(schema, row),
-		.decoder = {.decode = decode_stored}};
+	*resource = (struct api_resource){.server = server,
+					  .row = row,
+					  .type = schema_resource_type(schema, row),
+					  .group = schema_text(schema, row->group),
+					  .version = schema_text(schema, row->version),
+					  .name = schema_text(schema, row->name),
+					  .kind = schema_text(schema, row->kind),
+					  .namespaced = row->flags & SCHEMA_NAMESPACED,
+					  .stored_row = schema_resource_stored(schema, row),
+					  .decoder = {.decode = decode_stored}};
 	resource->stored_type = schema_resource_type(schema, resource->stored_row);
 	resource->strategy = strategy_get(resource->group, resource->name);
 	resource->measures = cox_new(struct measures);
@@ -135,8 +134,6 @@ int collections_add(struct apiserver *server, struct cox_error *err)
 		char key[512];
 		int size;
 
-		if (!(row->flags & SCHEMA_SERVED))
-			continue;
 		fill_resource(server, resource, row);
 		server->resource_count++;
 		size = snprintf(key, sizeof(key), "%s/%s/%s", resource->group, resource->version,

@@ -124,7 +124,6 @@ enum schema_verb { /* in discovery's order */
 #define SCHEMA_UNCONDITIONAL_UPDATE 0x04u /* a write without resourceVersion is taken */
 #define SCHEMA_GENERATION 0x08u		  /* metadata.generation is kept */
 #define SCHEMA_STATUS_DROPPED 0x10u	  /* create and update leave status out */
-#define SCHEMA_SERVED 0x20u		  /* complete enough to be offered */
 #define SCHEMA_HAS_STATUS 0x40u		  /* has the subresource status */
 #define SCHEMA_VIRTUAL 0x80u		  /* never stored: reviews, bindings */
 

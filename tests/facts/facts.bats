@@ -19,7 +19,7 @@ setup() {
 
 compare() {
 	PYTHONDONTWRITEBYTECODE=1 timeout 300 \
-		python3 "$srcdir/tests/facts/facts.py" "$server" "$facts" "$1"
+		python3 "$srcdir/tests/facts/facts.py" "$server" "$facts" "$@"
 }
 
 @test "facts: discovery names every resource, verb, short name, category and hash" {
@@ -56,4 +56,9 @@ compare() {
 
 @test "facts: every type and field in OpenAPI v2 and v3" {
 	compare schema
+}
+
+@test "facts: what the tables in the programs say of every field, enum, gate and message" {
+	"$builddir/tests/facts/tables" >"$dir/tables"
+	compare tables "$dir/tables"
 }

@@ -329,6 +329,32 @@ CHOSEN = {"name", "uid", "creationTimestamp", "clusterIP", "clusterIPs", "nodePo
 NOT_SEEN = {("core.v1.ConfigMap", "data")}
 
 
+# What the tables of the programs call types that are no messages with fields.
+FORMS = {
+    "runtime.RawExtension": "raw",
+    "meta.v1.FieldsV1": "raw",
+    "meta.v1.Verbs": "repeated string",
+    "apiextensions.v1.JSON": "any",
+    "apiextensions.v1.JSONSchemaPropsOrArray": "any",
+    "apiextensions.v1.JSONSchemaPropsOrBool": "any",
+    "apiextensions.v1.JSONSchemaPropsOrStringArray": "any",
+    "authentication.v1.ExtraValue": "strings",
+    "authorization.v1.ExtraValue": "strings",
+    "certificates.v1.ExtraValue": "strings",
+}
+
+# What is no list of its own: a subresource, an answer, custom resources, and the rule
+# for what has no columns.
+NO_LISTS = {("autoscaling", "Scale"), ("meta", "Status"), ("*", "(default convertor)"),
+            ("*", "(custom resource)")}
+
+# Published, but for resources without a stable version only.
+NOT_REACHED = {"meta.v1.GroupResource"}
+
+# Gates that are gone: the one is always on, the other has a new name and is off.
+GATES = {"CSIStorageCapacity": True, "PodCertificateProjection": False}
+
+
 def finish(resource, body):
     body = copy.deepcopy(body)
     metadata = body.setdefault("metadata", {})

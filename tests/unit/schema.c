@@ -119,7 +119,7 @@ static void test_resources(void **state)
 	assert_string_equal(schema_list_at(s, pods->short_names, 0), "po");
 	assert_int_equal(pods->flags, SCHEMA_NAMESPACED | SCHEMA_UNCONDITIONAL_UPDATE |
 					      SCHEMA_GENERATION | SCHEMA_STATUS_DROPPED |
-					      SCHEMA_SERVED | SCHEMA_HAS_STATUS);
+					      SCHEMA_HAS_STATUS);
 	assert_int_equal(pods->verbs, 0xff);
 	assert_int_equal(pods->column_count, 9);
 	assert_string_equal(schema_text(s, s->columns[pods->columns + 3].name), "Restarts");
