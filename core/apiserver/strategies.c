@@ -11,6 +11,8 @@
 #include "apiserver/write.h"
 #include "base/clock.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Pods */
@@ -78,6 +80,80 @@ static bool namespace_waits(const struct value *object)
 	const struct value *finalizers = value_path(object, "spec.finalizers");
 
 	return value_is(finalizers, VALUE_ARRAY) && finalizers->count > 0;
+}
+
+/* Definitions of resources */
+
+/* Whichever version is stored from now on, there are objects of it. */
+static int definition_prepare_update(struct write *write, struct value *definition,
+				     const struct value *old, struct cox_error *err)
+{
+	struct arena *arena = write->call->arena;
+	const struct value *versions = value_path(definition, "spec.versions");
+	struct value *stored;
+
+	(void)old, (void)err;
+	if (*write->subresource)
+		return 0;
+	stored = value_make_array(arena, value_make_object(arena, definition, "status"),
+				  "storedVersions");
+	for (size_t i = 0; value_at(versions, i); i++) {
+		const char *name = value_get_text(value_at(versions, i), "name");
+		size_t k = 0;
+
+		if (!value_get_bool(value_at(versions, i), "storage"))
+			continue;
+		while (value_at(stored, k) && !value_string_is(value_at(stored, k), name))
+			k++;
+		if (!value_at(stored, k))
+			value_push(arena, stored, value_string(arena, name));
+	}
+	return 0;
+}
+
+/* Daemon sets */
+
+static const char template_generation[] = "deprecated.daemonset.template.generation";
+
+static void set_template_generation(struct arena *arena, struct value *set, int64_t generation)
+{
+	struct value *metadata = metadata_of(arena, set);
+
+	value_set(arena, value_make_object(arena, metadata, "annotations"), template_generation,
+		  value_printf(arena, "%" PRId64, generation));
+}
+
+static int64_t template_generation_of(const struct value *set)
+{
+	const char *text =
+		value_get_text(value_path(set, "metadata.annotations"), template_generation);
+	size_t digits = strspn(text, "0123456789");
+
+	return digits && digits < 19 && !text[digits] ? strtoll(text, NULL, 10) : 0;
+}
+
+/* Old clients look at this count of templates, which is older than generations. */
+static int daemons_prepare_create(struct write *write, struct value *set, struct cox_error *err)
+{
+	int64_t given = template_generation_of(set);
+
+	(void)err;
+	set_template_generation(write->call->arena, set, given > 0 ? given : 1);
+	return 0;
+}
+
+static int daemons_prepare_update(struct write *write, struct value *set, const struct value *old,
+				  struct cox_error *err)
+{
+	int64_t generation = template_generation_of(old);
+	const struct value *now = value_path(set, "spec.template");
+	const struct value *before = value_path(old, "spec.template");
+
+	(void)err;
+	if (!*write->subresource && now && before && !value_equal(now, before))
+		generation++;
+	set_template_generation(write->call->arena, set, generation > 0 ? generation : 1);
+	return 0;
 }
 
 /* Requests for certificates */
@@ -158,6 +234,13 @@ static int signing_prepare_update(struct write *write, struct value *object,
 }
 
 static const struct strategy strategies[] = {
+	{.group = "apiextensions.k8s.io",
+	 .resource = "customresourcedefinitions",
+	 .prepare_update = definition_prepare_update},
+	{.group = "apps",
+	 .resource = "daemonsets",
+	 .prepare_create = daemons_prepare_create,
+	 .prepare_update = daemons_prepare_update},
 	{.group = "certificates.k8s.io",
 	 .resource = "certificatesigningrequests",
 	 .prepare_create = signing_prepare_create,

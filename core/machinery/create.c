@@ -161,6 +161,13 @@ static void prepare_job(struct arena *arena, struct value *job, const char *now)
 		value_set_text(arena, chosen, of_uid[1], value_get_text(metadata, "uid"));
 }
 
+/* The status is dropped, and with it what a default had put there. */
+static void prepare_definition(struct arena *arena, struct value *definition, const char *now)
+{
+	(void)now;
+	default_rule_named("storedVersions")(arena, definition);
+}
+
 void schema_prepare_create(const struct schema *schema, const struct schema_resource *resource,
 			   struct arena *arena, struct value *object, uint64_t now)
 {
@@ -168,6 +175,7 @@ void schema_prepare_create(const struct schema *schema, const struct schema_reso
 		const char *group, *name;
 		void (*prepare)(struct arena *arena, struct value *object, const char *now);
 	} kinds[] = {
+		{"apiextensions.k8s.io", "customresourcedefinitions", prepare_definition},
 		{"batch", "jobs", prepare_job},
 		{"", "limitranges", prepare_limit_range},
 		{"", "namespaces", prepare_namespace},

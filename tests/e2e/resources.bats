@@ -122,6 +122,35 @@ template='{"metadata":{"labels":{"app":"a"}},"spec":{"containers":[{"name":"c","
 	same Approved "$(query '.rows[0].cells[5]')"
 }
 
+@test "a definition remembers every version that was ever stored" {
+	local path=/apis/apiextensions.k8s.io/v1/customresourcedefinitions schema
+	schema='"schema":{"openAPIV3Schema":{"type":"object"}}'
+	make "$path" '{"metadata":{"name":"ws.example.com"},"spec":{"group":"example.com",
+		"scope":"Cluster","names":{"plural":"ws","kind":"W"},
+		"versions":[{"name":"v1","served":true,"storage":true,'"$schema"'}]}}'
+	same v1 "$(query '.status.storedVersions | join(" ")')"
+	merge "$path/ws.example.com" '{"spec":{"versions":[
+		{"name":"v1","served":true,"storage":false,'"$schema"'},
+		{"name":"v2","served":true,"storage":true,'"$schema"'}]}}'
+	expect 200
+	same 'v1 v2' "$(query '.status.storedVersions | join(" ")')"
+	merge "$path/ws.example.com" '{"spec":{"versions":[
+		{"name":"v2","served":true,"storage":true,'"$schema"'}]}}'
+	expect 422 Invalid
+	same 'status.storedVersions[0]' "$(query '.details.causes[0].field')"
+}
+
+@test "a daemon set counts its templates for old clients" {
+	local path key=deprecated.daemonset.template.generation
+	path=$(spaced apps/v1 daemonsets)
+	make "$path" '{"metadata":{"name":"d"},"spec":{"selector":{"matchLabels":{"app":"a"}},
+		"template":'"$template"'}}'
+	merge "$path/d" '{"spec":{"minReadySeconds":3}}'
+	same 1 "$(query ".metadata.annotations[\"$key\"]")"
+	merge "$path/d" '{"spec":{"template":{"spec":{"hostNetwork":true}}}}'
+	same 2 "$(query ".metadata.annotations[\"$key\"]")"
+}
+
 @test "what is refused says where and why, for clients that look at causes" {
 	local path
 	path=$(spaced rbac.authorization.k8s.io/v1 rolebindings)

@@ -50,6 +50,10 @@ compare() {
 	compare defaults
 }
 
+@test "facts: every default that depends on something" {
+	compare conditions
+}
+
 @test "facts: what is sent as protobuf becomes what it becomes as JSON" {
 	compare protobuf
 }

@@ -19,6 +19,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import conditions
 import samples
 
 MERGE = "application/merge-patch+json"
@@ -622,6 +623,61 @@ def check_defaults():
         applies = not row["kinds"] or set(row["kinds"].split(",")) & kinds
         if row["type"] in reachable and applies and (row["type"], row["field"]) not in proven:
             fault(f"{row['type']}.{row['field']}: never seen to become {row['value']}")
+
+
+def merged(body, changes):
+    """A merge patch applied."""
+    if not isinstance(changes, dict) or not isinstance(body, dict):
+        return changes
+    body = dict(body)
+    for name, value in changes.items():
+        if value is None:
+            body.pop(name, None)
+        else:
+            body[name] = merged(body.get(name, {}), value)
+    return body
+
+
+def check_conditions():
+    """Every default that depends on something, by a case of its own."""
+    cases = [case[:2] for case in conditions.CASES + conditions.STATUS_CASES]
+    for row in table("defaults"):
+        pair = (row["type"], row["field"])
+        if constant(row) or pair in conditions.ELSEWHERE:
+            continue
+        if pair in cases:
+            cases.remove(pair)
+        else:
+            fault(f"{pair}: no case for {row['value']} when {row['when']}")
+    for pair in cases:
+        fault(f"{pair}: more cases than rows")
+    kinds = {}
+    for resource in stored():
+        kinds[resource.kind] = kinds[f"{resource.version} {resource.kind}"] = resource
+    for *pair, kind, changes, path, expected in conditions.CASES:
+        resource = kinds[kind]
+        body = merged(samples.sample(resource), changes)
+        answer = call("POST", resource.path() + "?dryRun=All&fieldValidation=Strict", body)
+        compare_condition(pair, answer, 201, path, expected)
+    for *pair, kind, changes, path, expected in conditions.STATUS_CASES:
+        resource = kinds[kind]
+        body = samples.sample(resource)
+        if kind == "Service":
+            body["spec"]["type"] = "LoadBalancer"
+        name = call("POST", resource.path(), body).body["metadata"]["name"]
+        answer = call("PATCH", resource.path(name, "status"), {"status": changes}, kind=MERGE)
+        compare_condition(pair, answer, 200, path, expected)
+        remove(resource, name)
+
+
+def compare_condition(pair, answer, status, path, expected):
+    if answer.status != status:
+        fault(f"{pair}: {answer.status} {answer.message}")
+        return
+    value = conditions.at(answer.body, path)
+    fits = expected(value, answer.body) if callable(expected) else value == expected
+    if not fits:
+        fault(f"{pair}: {value!r}, expected {expected!r}")
 
 
 def with_ephemeral(pods):

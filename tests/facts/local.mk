@@ -7,4 +7,4 @@ tests_facts_tables_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_facts_tables_LDADD = $(UNIT_LDADD)
 
 TESTS += tests/facts/facts.bats
-EXTRA_DIST += %D%/facts.bats %D%/facts.py %D%/groups.py %D%/samples.py
+EXTRA_DIST += %D%/conditions.py %D%/facts.bats %D%/facts.py %D%/groups.py %D%/samples.py
