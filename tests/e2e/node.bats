@@ -56,9 +56,9 @@ answers() {
 			{name: "c", mountPath: "/etc/app.conf", subPath: "app.conf"},
 			{name: "c", mountPath: "/all"}]')"
 	retry 30 logged app.conf reader
-	logged color=red reader
-	logged refused reader
-	logged "refused too" reader
+	retry 10 logged color=red reader
+	retry 10 logged refused reader
+	retry 10 logged "refused too" reader
 }
 
 has_rotated() {
