@@ -49,16 +49,16 @@ answers() {
 @test "a key of a ConfigMap is a file by subPath, and cannot be written" {
 	post /api/v1/namespaces/default/configmaps '{"apiVersion": "v1", "kind": "ConfigMap",
 		"metadata": {"name": "settings"}, "data": {"app.conf": "color=red\n"}}'
-	post "$pods" "$(simple_pod reader 'cat /etc/app.conf; echo x >/etc/app.conf || echo refused;
-		echo x >/all/app.conf || echo refused too; ls /all; exec sleep 600' \
+	post "$pods" "$(simple_pod reader 'cat /etc/app.conf; (echo x >/etc/app.conf) 2>/dev/null || echo refused;
+		(echo x >/all/app.conf) 2>/dev/null || echo refused too; ls /all; exec sleep 600' \
 		'.spec.volumes = [{name: "c", configMap: {name: "settings"}}] |
 		.spec.containers[0].volumeMounts = [
 			{name: "c", mountPath: "/etc/app.conf", subPath: "app.conf"},
 			{name: "c", mountPath: "/all"}]')"
 	retry 30 logged app.conf reader
-	retry 10 logged color=red reader
-	retry 10 logged refused reader
-	retry 10 logged "refused too" reader
+	logged color=red reader
+	logged refused reader
+	logged "refused too" reader
 }
 
 has_rotated() {
