@@ -110,22 +110,30 @@ static int make_updated(struct write *write, struct cox_error *err)
 	return 0;
 }
 
-/* PUT of what is not there creates it, where the kind allows that. */
-static void create_absent(struct write *write)
+/* What is asked for is not there and becomes a create, if that is allowed; else it has failed. */
+static bool turn_into_create(struct write *write, const struct value *body)
 {
 	cox_autoerror err = COX_ERROR_INIT;
 	uint64_t version = 0;
 
 	if (handle_authorize_verb(write->call, VERB_CREATE, &err) != 0 ||
-	    version_parse(value_get_text(value_get(write->job, "metadata"), "resourceVersion"),
-			  &version, &err) != 0 ||
+	    version_parse(value_get_text(value_get(body, "metadata"), "resourceVersion"), &version,
+			  &err) != 0 ||
 	    (version && status_not_found(&err, write->resource->group, write->resource->name,
 					 write->name) != 0)) {
 		call_fail(write->call, &err);
-		return;
+		return false;
 	}
 	write->operation = WRITE_CREATE;
 	write->success_code = 201;
+	return true;
+}
+
+/* PUT of what is not there creates it, where the kind allows that. */
+static void create_absent(struct write *write)
+{
+	if (!turn_into_create(write, write->job))
+		return;
 	write->make = make_created;
 	write->absent = NULL;
 	write_run(write);
@@ -211,19 +219,9 @@ static int make_applied(struct write *write, struct cox_error *err)
 static void apply_absent(struct write *write)
 {
 	const struct patch *patch = write->job;
-	cox_autoerror err = COX_ERROR_INIT;
-	uint64_t version = 0;
 
-	if (handle_authorize_verb(write->call, VERB_CREATE, &err) != 0 ||
-	    version_parse(value_get_text(value_get(patch->body, "metadata"), "resourceVersion"),
-			  &version, &err) != 0 ||
-	    (version && status_not_found(&err, write->resource->group, write->resource->name,
-					 write->name) != 0)) {
-		call_fail(write->call, &err);
+	if (!turn_into_create(write, patch->body))
 		return;
-	}
-	write->operation = WRITE_CREATE;
-	write->success_code = 201;
 	write->old = NULL; /* of an object that is gone since */
 	write_run(write);
 }
