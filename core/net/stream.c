@@ -170,8 +170,7 @@ static size_t text_size(const char *text)
 	return text ? strlen(text) : 0;
 }
 
-static struct node *make_node(const struct stream *stream, const struct http_piece *piece,
-			      size_t inline_size)
+static struct node *make_node(const struct http_piece *piece, size_t inline_size, bool chunked)
 {
 	struct node *node = cox_alloc(sizeof(*node) + inline_size);
 
@@ -180,7 +179,7 @@ static struct node *make_node(const struct stream *stream, const struct http_pie
 	node->text_before_size = (uint8_t)text_size(piece->before);
 	node->text_after_size = (uint8_t)text_size(piece->after);
 	node->size = node->text_before_size + piece->size + node->text_after_size;
-	if (stream->chunked) {
+	if (chunked) {
 		int size = snprintf(node->before, sizeof(node->before), "%zx\r\n", node->size);
 
 		node->before_size = (uint8_t)size;
@@ -202,7 +201,7 @@ static int write_node(struct stream *stream, const struct http_piece *piece, siz
 		release_piece(piece);
 		return piece->size == 0 ? 0 : -1;
 	}
-	node = make_node(stream, piece, inline_size);
+	node = make_node(piece, inline_size, stream->chunked);
 	pthread_mutex_lock(&stream->loop->mutex);
 	if (!stream->ended && !stream->closed && !stream->no_body &&
 	    atomic_load(&stream->queued) < stream->loop->set->queue) {
@@ -586,8 +585,7 @@ static void queue_last(struct stream *stream)
 	if (stream->last_queued || !stream->chunked)
 		return;
 	stream->last_queued = true;
-	stream->chunked = false; /* framed already */
-	node = make_node(stream, &last, 0);
+	node = make_node(&last, 0, false); /* framed already */
 	atomic_fetch_add(&stream->queued, last.size);
 	queue_add(&stream->outgoing, node);
 }
@@ -736,7 +734,7 @@ static void queue_head(struct stream *stream, const struct http_response *head)
 	piece = (struct http_piece){
 		.data = out.data, .size = out.size, .release = free, .owner = out.data};
 	atomic_fetch_add(&stream->queued, piece.size);
-	queue_add(&stream->outgoing, make_node(stream, &piece, 0));
+	queue_add(&stream->outgoing, make_node(&piece, 0, false));
 }
 
 struct http_stream *stream_open(struct stream_set *set, const struct stream_socket *socket,

@@ -22,6 +22,10 @@ of_pods() {
 		'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.status.containerStatuses[0].restartCount}{"\n"}{end}'
 }
 
+pods_are() {
+	[ "$(of_pods "${@:2}")" = "$1" ]
+}
+
 all_are_ready() {
 	[ "$(kubectl get pods -l app=nginx -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}')" = "True True" ]
 }
@@ -52,7 +56,7 @@ restart_up() {
 	restart_up
 	retry 60 all_are_ready
 	retry 30 logged 2 patient
-	same "$(sed 's/ 0$/ 1/' <<<"$before")" "$(of_pods)"
+	retry 30 pods_are "$(sed "s/ 0$/ 1/" <<<"$before")"
 	same Running "$(pod_says .status.phase nginx)"
 	same nginx "$(curl -s "http://$(pod_says .status.podIP nginx)/")"
 	same "serving on port 80" "$(kubectl logs nginx)"
@@ -70,11 +74,11 @@ restart_up() {
 	restart_up
 	same "Failed Terminated" "$(pod_says '.status | "\(.phase) \(.reason)"' once)"
 	same Succeeded "$(pod_says .status.phase over)"
-	same done "$(log_of over)"
+	retry 30 logged done over # the node counts as ready before its kubelet serves again
 	same begun "$(log_of once)"
 	retry 30 pod_is Succeeded twice
 	same null "$(pod_says .status.reason twice)"
 	retry 60 all_are_ready
-	same "$(of_pods -l app=nginx | sed 's/ [0-9]*$/ 2/')" "$(of_pods -l app=nginx)"
+	retry 30 pods_are "$(of_pods -l app=nginx | sed 's/ [0-9]*$/ 2/')" -l app=nginx
 	kubectl delete pod once over twice patient nginx --grace-period=1
 }
