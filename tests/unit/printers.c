@@ -347,7 +347,138 @@ static void test_plain(void **state)
 	      "[\"n\",\"10.0.0.0/16,fd::/64\",\"10m\"]");
 }
 
-/* Of every kind that is served there are as many cells as columns, also of nothing. */
+static void test_workloads(void **state)
+{
+	(void)state;
+	check("apps", "Deployment",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"replicas\":3,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\""
+	      ":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\""
+	      "c\",\"image\":\"i\"},{\"name\":\"d\",\"image\":\"j\"}],\"nodeSelector\":{\"z\":"
+	      "\"1\"}}}},\"status\":{\"readyReplicas\":1,\"updatedReplicas\":2,\"availableRepli"
+	      "cas\":1}}",
+	      "[\"n\",\"1/3\",2,1,\"10m\",\"c,d\",\"i,j\",\"a=b\"]");
+	check("apps", "ReplicaSet",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"replicas\":3,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\""
+	      ":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\""
+	      "c\",\"image\":\"i\"},{\"name\":\"d\",\"image\":\"j\"}],\"nodeSelector\":{\"z\":"
+	      "\"1\"}}}},\"status\":{\"replicas\":2}}",
+	      "[\"n\",3,2,0,\"10m\",\"c,d\",\"i,j\",\"a=b\"]");
+	check("apps", "DaemonSet",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":"
+	      "{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":"
+	      "\"i\"},{\"name\":\"d\",\"image\":\"j\"}],\"nodeSelector\":{\"z\":\"1\"}}}},\"sta"
+	      "tus\":{\"desiredNumberScheduled\":4,\"numberReady\":3}}",
+	      "[\"n\",4,0,3,0,0,\"z=1\",\"10m\",\"c,d\",\"i,j\",\"a=b\"]");
+	check("apps", "StatefulSet",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"replicas\":2,\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"s"
+	      "pec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"},{\"name\":\"d\",\"image"
+	      "\":\"j\"}],\"nodeSelector\":{\"z\":\"1\"}}}}}",
+	      "[\"n\",\"0/2\",\"10m\",\"c,d\",\"i,j\"]");
+	check("apps", "ControllerRevision",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\",\"o"
+	      "wnerReferences\":[{\"apiVersion\":\"apps/v1\",\"kind\":\"StatefulSet\",\"name\":"
+	      "\"w\",\"controller\":true}]},\"revision\":4}",
+	      "[\"n\",\"statefulset.apps/w\",4,\"10m\"]");
+	check("batch", "Job",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"completions\":2,\"parallelism\":1,\"template\":{\"metadata\":{\"labels"
+	      "\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"},{\""
+	      "name\":\"d\",\"image\":\"j\"}],\"nodeSelector\":{\"z\":\"1\"}}}},\"status\":{\"s"
+	      "ucceeded\":1,\"startTime\":\"2026-09-21T14:12:20Z\"}}",
+	      "[\"n\",\"Running\",\"1/2\",\"60s\",\"10m\",\"c,d\",\"i,j\",\"<none>\"]");
+	check("batch", "Job",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"parallelism\":3,\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},"
+	      "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"},{\"name\":\"d\",\"ima"
+	      "ge\":\"j\"}],\"nodeSelector\":{\"z\":\"1\"}}}},\"status\":{\"succeeded\":1,\"con"
+	      "ditions\":[{\"type\":\"Complete\",\"status\":\"True\"}],\"startTime\":\"2026-09-"
+	      "21T14:03:20Z\",\"completionTime\":\"2026-09-21T14:03:50Z\"}}",
+	      "[\"n\",\"Complete\",\"1/1 of 3\",\"30s\",\"10m\",\"c,d\",\"i,j\",\"<none>\"]");
+	check("batch", "CronJob",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"schedule\":\"@daily\",\"suspend\":false,\"jobTemplate\":{\"spec\":{\"t"
+	      "emplate\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\""
+	      "name\":\"c\",\"image\":\"i\"},{\"name\":\"d\",\"image\":\"j\"}],\"nodeSelector\""
+	      ":{\"z\":\"1\"}}}}}},\"status\":{\"active\":[{}]}}",
+	      "[\"n\",\"@daily\",\"<none>\",\"False\",1,\"<none>\",\"10m\",\"c,d\",\"i,j\",\"<n"
+	      "one>\"]");
+	check("policy", "PodDisruptionBudget",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"minAvailable\":\"50%\"},\"status\":{\"disruptionsAllowed\":1}}",
+	      "[\"n\",\"50%\",\"N/A\",1,\"10m\"]");
+	check("autoscaling", "HorizontalPodAutoscaler",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":\"d\"},\"minReplica"
+	      "s\":1,\"maxReplicas\":4,\"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name"
+	      "\":\"cpu\",\"target\":{\"averageUtilization\":80}}},{\"type\":\"Pods\",\"pods\":"
+	      "{\"target\":{\"averageValue\":\"5\"}}},{\"type\":\"External\",\"external\":{\"ta"
+	      "rget\":{\"averageValue\":\"5\"}}}]},\"status\":{\"currentReplicas\":2,\"currentM"
+	      "etrics\":[{\"type\":\"Resource\",\"resource\":{\"current\":{\"averageUtilization"
+	      "\":7}}}]}}",
+	      "[\"n\",\"Deployment/d\",\"cpu: 7%/80%, <unknown>/5 + 1 more...\",\"1\",4,2,\"10m"
+	      "\"]");
+}
+
+static void test_access(void **state)
+{
+	(void)state;
+	check("rbac.authorization.k8s.io", "RoleBinding",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "roleRef\":{\"kind\":\"Role\",\"name\":\"r\"},\"subjects\":[{\"kind\":\"User\",\""
+	      "name\":\"u\"},{\"kind\":\"User\",\"name\":\"v\"},{\"kind\":\"ServiceAccount\",\""
+	      "namespace\":\"s\",\"name\":\"a\"}]}",
+	      "[\"n\",\"Role/r\",\"10m\",\"u, v\",\"\",\"s/a\"]");
+	check("certificates.k8s.io", "CertificateSigningRequest",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"signerName\":\"s\",\"username\":\"u\",\"expirationSeconds\":3600},\"st"
+	      "atus\":{\"conditions\":[{\"type\":\"Approved\",\"status\":\"True\"}],\"certifica"
+	      "te\":\"AA==\"}}",
+	      "[\"n\",\"10m\",\"s\",\"u\",\"60m\",\"Approved,Issued\"]");
+	check("admissionregistration.k8s.io", "ValidatingAdmissionPolicy",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"validations\":[{}],\"paramKind\":{\"apiVersion\":\"v1\",\"kind\":\"Con"
+	      "figMap\"}}}",
+	      "[\"n\",1,\"v1/ConfigMap\",\"10m\"]");
+	check("scheduling.k8s.io", "PriorityClass",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "value\":7,\"preemptionPolicy\":\"Never\"}",
+	      "[\"n\",7,false,\"10m\",\"Never\"]");
+	check("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"type\":\"Limited\",\"limited\":{\"nominalConcurrencyShares\":5,\"limit"
+	      "Response\":{\"queuing\":{\"queues\":1,\"handSize\":2,\"queueLengthLimit\":3}}}}}",
+	      "[\"n\",\"Limited\",5,1,2,3,\"10m\"]");
+	check("apiregistration.k8s.io", "APIService",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"service\":{\"namespace\":\"a\",\"name\":\"b\"}},\"status\":{\"conditio"
+	      "ns\":[{\"type\":\"Available\",\"status\":\"False\",\"reason\":\"R\"}]}}",
+	      "[\"n\",\"a/b\",\"False (R)\",\"10m\"]");
+	check("resource.k8s.io", "ResourceClaim",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "status\":{\"allocation\":{},\"reservedFor\":[{}]}}",
+	      "[\"n\",\"allocated,reserved\",\"10m\"]");
+	check("networking.k8s.io", "Ingress",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"tls\":[{}],\"rules\":[{\"host\":\"a\"},{\"host\":\"b\"},{\"host\":\"c"
+	      "\"},{\"host\":\"d\"}]},\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"2.2."
+	      "2.2\"},{\"hostname\":\"h\"}]}}}",
+	      "[\"n\",\"<none>\",\"a,b,c + 1 more...\",\"2.2.2.2,h\",\"80, 443\",\"10m\"]");
+	check("storage.k8s.io", "StorageClass",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\",\"a"
+	      "nnotations\":{\"storageclass.kubernetes.io/is-default-class\":\"true\"}},\"provi"
+	      "sioner\":\"p\"}",
+	      "[\"n (default)\",\"p\",\"Delete\",\"Immediate\",false,\"10m\"]");
+	check("storage.k8s.io", "CSIDriver",
+	      "{\"metadata\":{\"name\":\"n\",\"creationTimestamp\":\"2026-09-21T14:03:20Z\"},\""
+	      "spec\":{\"tokenRequests\":[{\"audience\":\"a\"},{\"audience\":\"b\"}]}}",
+	      "[\"n\",true,false,false,\"a,b\",false,\"<none>\",\"10m\"]");
+}
+
+/* Of every kind there are as many cells as columns, also of nothing. */
 static void test_every_column_has_a_cell(void **state)
 {
 	cox_autobuf out = COX_BUF_INIT;
@@ -383,6 +514,7 @@ int main(void)
 		cmocka_unit_test(test_endpoints),    cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_events),	     cmocka_unit_test(test_storage),
 		cmocka_unit_test(test_plain),	     cmocka_unit_test(test_every_column_has_a_cell),
+		cmocka_unit_test(test_workloads),    cmocka_unit_test(test_access),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
