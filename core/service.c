@@ -30,7 +30,7 @@
 #include <sys/stat.h>
 
 enum {
-	ARENAS = 4,
+	ARENAS = 2,
 	LARGE_BLOCK = 256 << 10,
 	TRIM_INTERVAL = 30000, /* milliseconds */
 	TRIM_LEAST = 1 << 20

@@ -55,6 +55,7 @@ void collection_free(struct store_collection *collection)
 	scan_plan_free(&collection->plan);
 	arena_free(&collection->scratch);
 	cox_vec_free(&collection->raw);
+	free(collection->by_field);
 	free(collection->name);
 	free(collection->prefix);
 	free(collection);

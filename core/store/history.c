@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HISTORY_LEAST = 2 << 20, HISTORY_MOST = 64 << 20 };
+enum { HISTORY_LEAST = 1 << 20, HISTORY_MOST = 64 << 20 };
 
 static size_t event_bytes(const struct event *event)
 {

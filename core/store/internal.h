@@ -71,7 +71,7 @@ struct store_collection {
 	struct scan_plan plan;
 	bool records; /* thin.c keeps it small */
 	struct ptree_type by_key;
-	struct index_type by_field[STORE_FIELDS_MAX];
+	struct index_type *by_field; /* constant once made, as the plan is */
 	size_t index_count;
 
 	/* ingest_lock */

@@ -16,8 +16,9 @@ static int add_path(struct scan_plan *plan, size_t field, const char *text, cons
 	if (plan->path_count == SCAN_PATHS_MAX)
 		return error_set(err, COX_REASON_INTERNAL_ERROR, "more than %d field paths",
 				 SCAN_PATHS_MAX);
+	plan->path = cox_reallocarray(plan->path, plan->path_count + 1, sizeof(*path));
 	path = &plan->path[plan->path_count++];
-	path->field = (uint8_t)field;
+	*path = (struct scan_path){.field = (uint8_t)field};
 	while (at < end) {
 		const char *dot = memchr(at, '.', (size_t)(end - at));
 		const char *stop = dot ? dot : end;
@@ -87,6 +88,7 @@ int scan_plan_init(struct scan_plan *plan, const struct store_collection_options
 	plan->prefix_size = strlen(options->prefix);
 	plan->namespaced = options->namespaced;
 	plan->field_count = options->field_count;
+	plan->field = cox_calloc(plan->field_count, sizeof(*plan->field));
 	for (size_t i = 0; i < options->field_count; i++) {
 		const struct store_field *field = &options->fields[i];
 
@@ -110,6 +112,10 @@ int scan_plan_init(struct scan_plan *plan, const struct store_collection_options
 
 void scan_plan_free(struct scan_plan *plan)
 {
+	free(plan->path);
+	free(plan->field);
 	free(plan->text);
+	plan->path = NULL;
+	plan->field = NULL;
 	plan->text = NULL;
 }

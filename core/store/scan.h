@@ -23,20 +23,22 @@ struct scan_path {
 
 enum scan_source { SCAN_FROM_PATH, SCAN_FROM_NAME, SCAN_FROM_NAMESPACE };
 
+struct scan_field {
+	const char *label;
+	const char *absent;
+	enum scan_source source;
+	bool indexed;
+};
+
 /* What a collection wants to know of its objects. Constant once made. */
 struct scan_plan {
 	size_t prefix_size;
 	bool namespaced;
 	size_t field_count;
 	char *text; /* the copied labels and paths */
-	struct {
-		const char *label;
-		const char *absent;
-		enum scan_source source;
-		bool indexed;
-	} field[STORE_FIELDS_MAX];
+	struct scan_field *field;
 	size_t path_count;
-	struct scan_path path[SCAN_PATHS_MAX]; /* in the order of preference */
+	struct scan_path *path; /* in the order of preference */
 };
 
 int scan_plan_init(struct scan_plan *plan, const struct store_collection_options *options,

@@ -41,12 +41,12 @@ struct store_options {
 	uint64_t history_ns; /* how long the past is kept (5 minutes) */
 	/*
 	 * Of old objects in memory, all collections together (half of what the
-	 * present ones take, but 2 MiB at the least and 64 MiB at the most).
+	 * present ones take, but 1 MiB at the least and 64 MiB at the most).
 	 */
 	size_t history_bytes;
 	/*
 	 * Of a collection of records: past it the oldest are deleted (half of
-	 * what all the others take, but 2 MiB at the least).
+	 * what all the others take, but 1 MiB at the least).
 	 */
 	size_t record_bytes;
 	size_t batch_count;	 /* transactions in one batch (256) */

@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-	SHARE_LEAST = 2 << 20, /* bytes, however small the rest is */
+	SHARE_LEAST = 1 << 20, /* bytes, however small the rest is */
 	DELETIONS_MOST = 1024  /* at a time: the queue is for others too */
 };
 

@@ -49,6 +49,8 @@ void version_types_init(struct store_collection *collection)
 {
 	_Static_assert(sizeof(struct index_key) <= PTREE_KEY_SIZE, "keys fit");
 	collection->by_key = (struct ptree_type){compare_key, take_key, ref_entry, unref_entry};
+	collection->by_field =
+		cox_calloc(collection->plan.field_count, sizeof(*collection->by_field));
 	for (size_t i = 0; i < collection->plan.field_count; i++) {
 		struct index_type *type;
 
