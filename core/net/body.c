@@ -6,6 +6,7 @@
 #include <coxswain/kit/alloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <zlib.h>
 
 enum { GZIP_INPUT = 32 * 1024, GZIP_LEVEL = 1, GZIP_WINDOW = 15 + 16 /* zlib: with a gzip head */ };
@@ -89,6 +90,34 @@ const void *body_single(const struct body *body)
 	if (body->produce || body->gzip || body->count > 1)
 		return NULL;
 	return body->count && body->pieces[0].size ? body->pieces[0].data : "";
+}
+
+static bool accepts_gzip(const struct http_request *request)
+{
+	const char *accept = http_header(request, "Accept-Encoding"), *gzip;
+
+	if (!accept || !http_header_has(request, "Accept-Encoding", "gzip"))
+		return false;
+	gzip = strcasestr(accept, "gzip");
+	gzip += 4 + strspn(gzip + 4, " \t");
+	/* ";q=0", ";q=0.000" refuse it; anything else is some liking */
+	if (*gzip != ';')
+		return true;
+	gzip += 1 + strspn(gzip + 1, " \t");
+	if (strncasecmp(gzip, "q=0", 3) != 0)
+		return true;
+	return gzip[3 + strspn(gzip + 3, ".0")] >= '1' && gzip[3 + strspn(gzip + 3, ".0")] <= '9';
+}
+
+struct body *body_for(const struct http_request *request, const struct http_response *response,
+		      bool gzip_loopback, bool *gzip)
+{
+	struct body *body = body_new(response);
+
+	*gzip = (response->flags & HTTP_RESPONSE_GZIP) && body_length(body) >= BODY_GZIP_MIN &&
+		(!request->loopback || gzip_loopback) && accepts_gzip(request) &&
+		body_compress(body) == 0;
+	return body;
 }
 
 static int64_t read_plain(struct body *body, char *out, size_t room)

@@ -14,6 +14,9 @@ struct body;
 
 /* Takes over the pieces or the producer. */
 struct body *body_new(const struct http_response *response);
+/* The body of an answer, compressed if it asks for it, is worth it and accepted. */
+struct body *body_for(const struct http_request *request, const struct http_response *response,
+		      bool gzip_loopback, bool *gzip);
 /* Compresses from here on: nothing was read yet; the length is then unknown. */
 int body_compress(struct body *body);
 uint64_t body_length(const struct body *body);

@@ -42,7 +42,7 @@ struct http_server {
 
 	pthread_mutex_t mutex; /* the two lists; `gone` is called under it */
 	struct connection *connections;
-	struct connection *deferred;
+	struct deferred *deferred;
 	size_t deferred_count;
 
 	pthread_t sweeper;
@@ -52,6 +52,19 @@ struct http_server {
 	_Atomic bool closing; /* answers end their connections */
 	_Atomic bool cutting; /* new requests are not served */
 	_Atomic uint64_t accepted, requests, refused, cut, open, body_now;
+};
+
+/*
+ * A request that was taken away and has no answer yet. On the sweeper's list,
+ * with everything in it under server->mutex.
+ */
+struct deferred {
+	struct deferred *next, **link;
+	void (*gone)(void *context);
+	void *gone_context;
+	uint64_t since;
+	int fd; /* to be looked at for a client that hangs up; -1: somebody else does */
+	bool listed, told;
 };
 
 enum connection_stage {
@@ -71,14 +84,9 @@ struct connection {
 	int fd;
 	uint8_t stage;
 	bool suspended; /* written by the HTTP thread only */
-	bool in_deferred;
-	bool gone_told;
 
-	struct connection *next, **link; /* under server->mutex, as the next five */
-	struct connection *next_deferred, **link_deferred;
-	void (*gone)(void *context);
-	void *gone_context;
-	uint64_t deferred_at;
+	struct connection *next, **link; /* under server->mutex */
+	struct deferred deferred;
 
 	/* Monotonic time when the sweeper cuts it; 0: not. */
 	_Atomic uint64_t deadline;
@@ -111,9 +119,11 @@ void sweep_stop(struct http_server *server);
 /* Cuts connections: those between requests, or all that no stream has. */
 void sweep_cut(struct http_server *server, bool all);
 /* Puts a request on the list of the deferred, and takes it off again. */
-void sweep_defer(struct connection *connection, void (*gone)(void *context), void *context);
-void sweep_undefer(struct connection *connection);
-/* Tells all deferred requests that they are gone. */
+void sweep_defer(struct http_server *server, struct deferred *deferred, int fd,
+		 void (*gone)(void *context), void *context);
+void sweep_undefer(struct http_server *server, struct deferred *deferred);
+/* Tells a request that it is gone, if it is deferred; or all of them. */
+void sweep_tell_gone(struct http_server *server, struct deferred *deferred);
 void sweep_tell_all_gone(struct http_server *server);
 size_t sweep_deferred(struct http_server *server);
 

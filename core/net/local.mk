@@ -5,8 +5,10 @@ core_libcoxcore_la_SOURCES += \
 	%D%/body.c %D%/body.h \
 	%D%/head.c \
 	%D%/health.c %D%/health.h \
+	%D%/intake.c %D%/intake.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/mhd.c \
+	%D%/pieces.c %D%/pieces.h \
 	%D%/request.c %D%/request.h \
 	%D%/server.c %D%/server.h \
 	%D%/stream.c %D%/stream.h \

@@ -11,6 +11,7 @@
  */
 #include "net/body.h"
 #include "net/connection.h"
+#include "net/intake.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -31,9 +32,7 @@
 
 enum {
 	JOINED_MAX = 16 * 1024, /* a body up to this is sent with its head, in one piece */
-	BLOCK = 64 * 1024,	/* and a longer one in blocks */
-	BODY_PACE = 100 * 1000, /* bytes that buy a body one more second */
-	BODY_STEP = 64 * 1024
+	BLOCK = 64 * 1024	/* and a longer one in blocks */
 };
 
 /* Answers */
@@ -94,31 +93,6 @@ static struct MHD_Response *answer_from(struct body *body, bool may_join)
 	return answer;
 }
 
-static bool accepts_gzip(const struct http_request *request)
-{
-	const char *accept = http_header(request, "Accept-Encoding"), *gzip;
-
-	if (!accept || !http_header_has(request, "Accept-Encoding", "gzip"))
-		return false;
-	gzip = strcasestr(accept, "gzip");
-	gzip += 4 + strspn(gzip + 4, " \t");
-	/* ";q=0", ";q=0.000" refuse it; anything else is some liking */
-	if (*gzip != ';')
-		return true;
-	gzip += 1 + strspn(gzip + 1, " \t");
-	if (strncasecmp(gzip, "q=0", 3) != 0)
-		return true;
-	return gzip[3 + strspn(gzip + 3, ".0")] >= '1' && gzip[3 + strspn(gzip + 3, ".0")] <= '9';
-}
-
-static bool wants_gzip(const struct connection *connection, const struct http_response *response,
-		       const struct body *body)
-{
-	return (response->flags & HTTP_RESPONSE_GZIP) && body_length(body) >= BODY_GZIP_MIN &&
-	       (!connection->request.loopback || connection->server->config.gzip_loopback) &&
-	       accepts_gzip(&connection->request);
-}
-
 static void add_header(struct MHD_Response *answer, const char *name, const char *value)
 {
 	if (MHD_add_response_header(answer, name, value) != MHD_YES)
@@ -128,8 +102,9 @@ static void add_header(struct MHD_Response *answer, const char *name, const char
 static struct MHD_Response *make_answer(struct connection *connection,
 					const struct http_response *response)
 {
-	struct body *body = body_new(response);
-	bool gzip = wants_gzip(connection, response, body) && body_compress(body) == 0;
+	bool gzip;
+	struct body *body = body_for(&connection->request, response,
+				     connection->server->config.gzip_loopback, &gzip);
 	struct MHD_Response *answer = answer_from(body, !response->produce && !gzip);
 
 	if (!answer)
@@ -158,7 +133,7 @@ static void socket_respond(struct http_request *request, const struct http_respo
 	connection->stage = CONNECTION_ANSWERED;
 	if (!connection->suspended)
 		return;
-	sweep_undefer(connection);
+	sweep_undefer(connection->server, &connection->deferred);
 	MHD_resume_connection(connection->library);
 }
 
@@ -173,7 +148,7 @@ static void socket_defer(struct http_request *request, void (*gone)(void *contex
 	struct connection *connection = (struct connection *)request;
 
 	suspend(connection);
-	sweep_defer(connection, gone, context);
+	sweep_defer(connection->server, &connection->deferred, connection->fd, gone, context);
 }
 
 static void stream_finished(void *owner)
@@ -187,9 +162,7 @@ static void stream_finished(void *owner)
 static void free_request_memory(struct connection *connection, struct arena *arena,
 				struct cox_buf *body)
 {
-	if (body->capacity)
-		atomic_fetch_sub(&connection->server->body_now, body->capacity);
-	cox_buf_free(body);
+	intake_free_body(connection->server, body);
 	arena_free(arena);
 }
 
@@ -236,7 +209,7 @@ static struct http_stream *take_over(struct connection *connection,
 	connection->stage = CONNECTION_TAKEN;
 	atomic_store(&connection->deadline, 0);
 	if (connection->suspended)
-		sweep_undefer(connection);
+		sweep_undefer(server, &connection->deferred);
 	else
 		suspend(connection);
 	/*
@@ -246,10 +219,7 @@ static struct http_stream *take_over(struct connection *connection,
 	if (head->status != 101 && !head->length)
 		give_back_head(connection);
 	stream = stream_open(server->streams, &socket, head, callbacks, context);
-	if (body.capacity)
-		atomic_fetch_sub(&server->body_now, body.capacity);
-	cox_buf_free(&body);
-	arena_free(&arena);
+	free_request_memory(connection, &arena, &body);
 	return stream;
 }
 
@@ -350,40 +320,6 @@ static int read_headers(struct connection *connection, struct cox_error *err)
 	return walk.failed ? -1 : 0;
 }
 
-/* Judges the client's certificates once, and again when they or the CA have changed. */
-static void judge_peer(struct connection *connection)
-{
-	struct http_server *server = connection->server;
-	unsigned generation = atomic_load(&server->tls_generation);
-	struct http_request *request = &connection->request;
-	char problem[TLS_PROBLEM_SIZE];
-
-	if (!connection->peer_judged || connection->peer_generation != generation ||
-	    (uint64_t)time(NULL) > connection->peer_until) {
-		struct cox_bytes chain[TLS_CHAIN_MAX];
-		struct tls_state *state;
-
-		pthread_mutex_lock(&server->tls_mutex);
-		state = tls_state_ref(server->tls);
-		pthread_mutex_unlock(&server->tls_mutex);
-		connection->chain_count = tls_session_peer(state, connection->session, chain,
-							   &connection->peer_until, problem);
-		tls_state_unref(state);
-		free(connection->problem);
-		connection->problem = *problem ? cox_strdup(problem) : NULL;
-		free(connection->chain);
-		connection->chain =
-			connection->chain_count
-				? cox_memdup(chain, connection->chain_count * sizeof(chain[0]))
-				: NULL;
-		connection->peer_judged = true;
-		connection->peer_generation = generation;
-	}
-	request->certificates = connection->chain;
-	request->certificate_count = connection->chain_count;
-	request->certificate_problem = connection->problem;
-}
-
 static enum MHD_Result queue_answer(struct connection *connection)
 {
 	struct MHD_Response *answer = connection->answer;
@@ -436,7 +372,7 @@ static enum MHD_Result begin_request(struct connection *connection, const char *
 		return MHD_YES;
 	}
 	if (connection->session)
-		judge_peer(connection);
+		intake_judge_peer(connection, request);
 	/*
 	 * The library calls again at once if there is no body. An answer queued
 	 * in this first call would cost the connection: it takes that for a
@@ -456,28 +392,6 @@ static enum MHD_Result begin_request(struct connection *connection, const char *
 	return MHD_YES;
 }
 
-/* Makes room in the body, within what all bodies together may take. */
-static int grow_body(struct connection *connection, size_t more)
-{
-	struct cox_buf *body = &connection->body;
-	struct http_server *server = connection->server;
-	uint64_t wanted = body->size + more;
-	size_t before = body->capacity;
-
-	if (wanted < body->capacity)
-		return 0;
-	/* The whole length at once would let a few promises take all memory. */
-	if (connection->expected.known && connection->expected.length < wanted + BODY_STEP)
-		wanted = connection->expected.length;
-	if (wanted < body->size + more)
-		wanted = body->size + more;
-	if (atomic_load(&server->body_now) + wanted - before > server->config.body_total)
-		return -1;
-	cox_buf_reserve(body, (size_t)wanted - body->size);
-	atomic_fetch_add(&server->body_now, body->capacity - before);
-	return 0;
-}
-
 static enum MHD_Result take_body(struct connection *connection, const char *data, size_t *size)
 {
 	struct http_server *server = connection->server;
@@ -488,15 +402,13 @@ static enum MHD_Result take_body(struct connection *connection, const char *data
 		refuse(connection, 413, "RequestEntityTooLarge", "Request entity too large");
 		return MHD_YES;
 	}
-	if (grow_body(connection, given) != 0) {
-		refuse(connection, 429, "TooManyRequests",
-		       "the server has too many request bodies at a time, please try again later");
+	if (intake_grow_body(server, &connection->body, &connection->expected, given) != 0) {
+		refuse(connection, 429, "TooManyRequests", INTAKE_FULL);
 		return MHD_YES;
 	}
 	cox_buf_add(&connection->body, data, given);
 	atomic_store(&connection->deadline,
-		     connection->body_started + server->config.body_time +
-			     connection->body.size * (CLOCK_SECOND / BODY_PACE));
+		     intake_body_deadline(server, connection->body_started, connection->body.size));
 	return MHD_YES;
 }
 

@@ -13,6 +13,7 @@
 #include "net/stream.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/pieces.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/buf.h>
@@ -30,25 +31,10 @@
 enum {
 	EVENTS = 64,
 	IOVECS = 64,
-	PARTS = 5, /* of a node */
 	BUFFER = 64 * 1024,
 	RECORD = 16 * 1024,	  /* the largest TLS record */
 	WRITE_TURN = 1024 * 1024, /* bytes a stream writes before others have a turn */
 	READ_TURN = 16		  /* reads, likewise */
-};
-
-/* One queued piece with its framing around it. */
-struct node {
-	struct node *next;
-	struct http_piece piece;
-	size_t size; /* of the piece with its texts */
-	uint8_t before_size, text_before_size, text_after_size, after_size;
-	char before[10]; /* chunk size and CRLF */
-	char inline_data[];
-};
-
-struct queue {
-	struct node *first, **last;
 };
 
 enum state { OPEN, LINGER, DONE };
@@ -58,8 +44,8 @@ struct stream {
 	struct stream_loop *loop;
 	struct stream *next, **link; /* all of the loop; under the mutex */
 	struct stream *next_ready;   /* under the mutex */
-	struct queue incoming;	     /* under the mutex */
-	struct queue outgoing;	     /* the loop's */
+	struct piece_queue incoming; /* under the mutex */
+	struct piece_queue outgoing; /* the loop's */
 	size_t offset;		     /* written of outgoing.first, framing included */
 	_Atomic size_t queued;
 	_Atomic unsigned references;
@@ -98,48 +84,11 @@ struct stream_set {
 	struct stream_loop *loops[];
 };
 
-static void queue_add(struct queue *queue, struct node *node)
-{
-	if (!queue->first)
-		queue->last = &queue->first;
-	node->next = NULL;
-	*queue->last = node;
-	queue->last = &node->next;
-}
-
-static void queue_move(struct queue *to, struct queue *from)
-{
-	if (!from->first)
-		return;
-	if (!to->first)
-		to->last = &to->first;
-	*to->last = from->first;
-	to->last = from->last;
-	from->first = NULL;
-}
-
-static void release_piece(const struct http_piece *piece)
-{
-	if (piece->release)
-		piece->release(piece->owner);
-}
-
-static void queue_free(struct queue *queue)
-{
-	struct node *node;
-
-	while ((node = queue->first)) {
-		queue->first = node->next;
-		release_piece(&node->piece);
-		free(node);
-	}
-}
-
 static void unref(struct stream *stream)
 {
 	if (atomic_fetch_sub(&stream->references, 1) != 1)
 		return;
-	queue_free(&stream->incoming);
+	piece_queue_free(&stream->incoming);
 	free(stream);
 }
 
@@ -165,47 +114,20 @@ static void make_ready(struct stream *stream)
 
 /* The functions of http.h */
 
-static size_t text_size(const char *text)
-{
-	return text ? strlen(text) : 0;
-}
-
-static struct node *make_node(const struct http_piece *piece, size_t inline_size, bool chunked)
-{
-	struct node *node = cox_alloc(sizeof(*node) + inline_size);
-
-	node->piece = *piece;
-	node->before_size = node->after_size = 0;
-	node->text_before_size = (uint8_t)text_size(piece->before);
-	node->text_after_size = (uint8_t)text_size(piece->after);
-	node->size = node->text_before_size + piece->size + node->text_after_size;
-	if (chunked) {
-		int size = snprintf(node->before, sizeof(node->before), "%zx\r\n", node->size);
-
-		node->before_size = (uint8_t)size;
-		node->after_size = 2;
-	}
-	if (inline_size) {
-		memcpy(node->inline_data, piece->data, inline_size);
-		node->piece.data = node->inline_data;
-	}
-	return node;
-}
-
 static int write_node(struct stream *stream, const struct http_piece *piece, size_t inline_size)
 {
-	struct node *node;
+	struct piece_node *node;
 
 	/* An empty chunk would end the stream; a size must fit into `before`. */
-	if (piece->size == 0 || piece->size > 0x7fffffff) {
-		release_piece(piece);
+	if (piece->size == 0 || piece->size > PIECE_MAX) {
+		piece_release(piece);
 		return piece->size == 0 ? 0 : -1;
 	}
-	node = make_node(piece, inline_size, stream->chunked);
+	node = piece_node_new(piece, inline_size, stream->chunked);
 	pthread_mutex_lock(&stream->loop->mutex);
 	if (!stream->ended && !stream->closed && !stream->no_body &&
 	    atomic_load(&stream->queued) < stream->loop->set->queue) {
-		queue_add(&stream->incoming, node);
+		piece_queue_add(&stream->incoming, node);
 		atomic_fetch_add(&stream->queued, node->size);
 		make_ready(stream);
 		node = NULL;
@@ -213,7 +135,7 @@ static int write_node(struct stream *stream, const struct http_piece *piece, siz
 	pthread_mutex_unlock(&stream->loop->mutex);
 	if (!node)
 		return 0;
-	release_piece(&node->piece);
+	piece_release(&node->piece);
 	free(node);
 	return -1;
 }
@@ -303,50 +225,12 @@ static const struct http_stream_ops stream_ops = {
 
 /* Writing, on the loop */
 
-/* Lays out what is unsent of the queue as runs of bytes. */
-static int gather(const struct stream *stream, struct iovec *vectors)
-{
-	size_t skip = stream->offset;
-	int count = 0;
-
-	for (const struct node *node = stream->outgoing.first; node && count + PARTS <= IOVECS;
-	     node = node->next) {
-		const struct iovec parts[PARTS] = {
-			{(void *)(uintptr_t)node->before, node->before_size},
-			{(void *)(uintptr_t)node->piece.before, node->text_before_size},
-			{(void *)(uintptr_t)node->piece.data, node->piece.size},
-			{(void *)(uintptr_t)node->piece.after, node->text_after_size},
-			{(void *)(uintptr_t) "\r\n", node->after_size}};
-
-		for (int i = 0; i < PARTS; i++) {
-			size_t step = skip < parts[i].iov_len ? skip : parts[i].iov_len;
-
-			skip -= step;
-			if (parts[i].iov_len > step)
-				vectors[count++] = (struct iovec){(char *)parts[i].iov_base + step,
-								  parts[i].iov_len - step};
-		}
-	}
-	return count;
-}
-
 /* Takes `size` written bytes off the queue. */
 static void consume(struct stream *stream, size_t size)
 {
-	struct node *node;
+	size_t finished = piece_queue_consume(&stream->outgoing, &stream->offset, size);
 
-	stream->offset += size;
-	while ((node = stream->outgoing.first)) {
-		size_t whole = node->before_size + node->size + node->after_size;
-
-		if (stream->offset < whole)
-			return;
-		stream->offset -= whole;
-		stream->outgoing.first = node->next;
-		atomic_fetch_sub(&stream->queued, node->size);
-		release_piece(&node->piece);
-		free(node);
-	}
+	atomic_fetch_sub(&stream->queued, finished);
 }
 
 /* Returns bytes written, 0 for "not now", -1 for "never again". */
@@ -356,7 +240,8 @@ static ssize_t write_plain(struct stream *stream)
 	struct msghdr message = {.msg_iov = vectors};
 	ssize_t size;
 
-	message.msg_iovlen = (size_t)gather(stream, vectors);
+	message.msg_iovlen =
+		(size_t)piece_queue_gather(&stream->outgoing, stream->offset, vectors, IOVECS);
 	do {
 		size = sendmsg(stream->socket.fd, &message, MSG_NOSIGNAL);
 	} while (size < 0 && errno == EINTR);
@@ -376,7 +261,7 @@ static ssize_t write_tls(struct stream *stream)
 	if (stream->tls_unsent) {
 		sent = gnutls_record_send(stream->socket.session, NULL, 0);
 	} else {
-		count = gather(stream, vectors);
+		count = piece_queue_gather(&stream->outgoing, stream->offset, vectors, IOVECS);
 		/* A long piece goes out from where it lies, short ones together. */
 		if (vectors[0].iov_len >= RECORD) {
 			sent = gnutls_record_send(stream->socket.session, vectors[0].iov_base,
@@ -481,9 +366,9 @@ static void close_stream(struct stream *stream, bool complete)
 		return;
 	pthread_mutex_lock(&loop->mutex);
 	stream->closed = true;
-	queue_move(&stream->outgoing, &stream->incoming);
+	piece_queue_move(&stream->outgoing, &stream->incoming);
 	pthread_mutex_unlock(&loop->mutex);
-	queue_free(&stream->outgoing);
+	piece_queue_free(&stream->outgoing);
 	atomic_store(&stream->queued, 0);
 	if (stream->callbacks.closed)
 		stream->callbacks.closed(&stream->base, stream->context, complete);
@@ -580,14 +465,14 @@ static void tell_writable(struct stream *stream)
 static void queue_last(struct stream *stream)
 {
 	static const struct http_piece last = {.data = "0\r\n\r\n", .size = 5};
-	struct node *node;
+	struct piece_node *node;
 
 	if (stream->last_queued || !stream->chunked)
 		return;
 	stream->last_queued = true;
-	node = make_node(&last, 0, false); /* framed already */
+	node = piece_node_new(&last, 0, false); /* framed already */
 	atomic_fetch_add(&stream->queued, last.size);
-	queue_add(&stream->outgoing, node);
+	piece_queue_add(&stream->outgoing, node);
 }
 
 static void attend(struct stream *stream)
@@ -597,7 +482,7 @@ static void attend(struct stream *stream)
 	if (stream->state != OPEN)
 		return;
 	pthread_mutex_lock(&stream->loop->mutex);
-	queue_move(&stream->outgoing, &stream->incoming);
+	piece_queue_move(&stream->outgoing, &stream->incoming);
 	stream->owes_writable |= stream->woken;
 	stream->woken = false;
 	ended = stream->ended;
@@ -734,7 +619,7 @@ static void queue_head(struct stream *stream, const struct http_response *head)
 	piece = (struct http_piece){
 		.data = out.data, .size = out.size, .release = free, .owner = out.data};
 	atomic_fetch_add(&stream->queued, piece.size);
-	queue_add(&stream->outgoing, make_node(&piece, 0, false));
+	piece_queue_add(&stream->outgoing, piece_node_new(&piece, 0, false));
 }
 
 struct http_stream *stream_open(struct stream_set *set, const struct stream_socket *socket,

@@ -74,44 +74,44 @@ static void sweep_connections(struct http_server *server, uint64_t now, bool loo
 	}
 }
 
-static void unlink_deferred(struct connection *connection)
+static void unlink_deferred(struct http_server *server, struct deferred *deferred)
 {
-	*connection->link_deferred = connection->next_deferred;
-	if (connection->next_deferred)
-		connection->next_deferred->link_deferred = connection->link_deferred;
-	connection->in_deferred = false;
-	connection->server->deferred_count--;
+	*deferred->link = deferred->next;
+	if (deferred->next)
+		deferred->next->link = deferred->link;
+	deferred->listed = false;
+	server->deferred_count--;
 }
 
-static void tell_gone(struct connection *connection)
+static void tell_gone(struct deferred *deferred)
 {
-	if (!connection->gone_told && connection->gone)
-		connection->gone(connection->gone_context);
-	connection->gone_told = true;
+	if (!deferred->told && deferred->gone)
+		deferred->gone(deferred->gone_context);
+	deferred->told = true;
 }
 
 /* With the mutex held: which of these clients have hung up? */
-static void poll_some(struct connection **connections, nfds_t count)
+static void poll_some(struct deferred **some, nfds_t count)
 {
 	struct pollfd polls[POLLS];
 
 	for (nfds_t i = 0; i < count; i++)
-		polls[i] = (struct pollfd){.fd = connections[i]->fd, .events = POLLRDHUP};
+		polls[i] = (struct pollfd){.fd = some[i]->fd, .events = POLLRDHUP};
 	if (poll(polls, count, 0) <= 0)
 		return;
 	for (nfds_t i = 0; i < count; i++)
 		if (polls[i].revents & (POLLRDHUP | POLLHUP | POLLERR))
-			tell_gone(connections[i]);
+			tell_gone(some[i]);
 }
 
 static void sweep_deferred_requests(struct http_server *server, uint64_t now)
 {
-	struct connection *some[POLLS];
+	struct deferred *some[POLLS];
 	nfds_t count = 0;
 
 	cox_lock_scope(&server->mutex);
-	for (struct connection *at = server->deferred; at; at = at->next_deferred) {
-		if (at->gone_told || !at->gone || now - at->deferred_at < DEFERRED_PERIOD / 2)
+	for (struct deferred *at = server->deferred; at; at = at->next) {
+		if (at->told || !at->gone || at->fd < 0 || now - at->since < DEFERRED_PERIOD / 2)
 			continue;
 		some[count++] = at;
 		if (count == POLLS) {
@@ -201,36 +201,43 @@ void sweep_cut(struct http_server *server, bool all)
 			shutdown(at->fd, SHUT_RDWR);
 }
 
-void sweep_defer(struct connection *connection, void (*gone)(void *context), void *context)
+void sweep_defer(struct http_server *server, struct deferred *deferred, int fd,
+		 void (*gone)(void *context), void *context)
 {
-	struct http_server *server = connection->server;
 	uint64_t now = clock_monotonic();
 
 	cox_lock_scope(&server->mutex);
-	connection->gone = gone;
-	connection->gone_context = context;
-	connection->gone_told = false;
-	connection->deferred_at = now;
-	connection->in_deferred = true;
-	connection->next_deferred = server->deferred;
-	connection->link_deferred = &server->deferred;
-	if (connection->next_deferred)
-		connection->next_deferred->link_deferred = &connection->next_deferred;
-	server->deferred = connection;
+	*deferred = (struct deferred){.gone = gone,
+				      .gone_context = context,
+				      .since = now,
+				      .fd = fd,
+				      .listed = true,
+				      .next = server->deferred,
+				      .link = &server->deferred};
+	if (deferred->next)
+		deferred->next->link = &deferred->next;
+	server->deferred = deferred;
 	server->deferred_count++;
 }
 
-void sweep_undefer(struct connection *connection)
+void sweep_undefer(struct http_server *server, struct deferred *deferred)
 {
-	cox_lock_scope(&connection->server->mutex);
-	if (connection->in_deferred)
-		unlink_deferred(connection);
+	cox_lock_scope(&server->mutex);
+	if (deferred->listed)
+		unlink_deferred(server, deferred);
+}
+
+void sweep_tell_gone(struct http_server *server, struct deferred *deferred)
+{
+	cox_lock_scope(&server->mutex);
+	if (deferred->listed)
+		tell_gone(deferred);
 }
 
 void sweep_tell_all_gone(struct http_server *server)
 {
 	cox_lock_scope(&server->mutex);
-	for (struct connection *at = server->deferred; at; at = at->next_deferred)
+	for (struct deferred *at = server->deferred; at; at = at->next)
 		tell_gone(at);
 }
 
