@@ -9,7 +9,7 @@ core_libcoxcore_la_SOURCES = \
 	%D%/settings.c
 nodist_core_libcoxcore_la_SOURCES =
 core_libcoxcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) $(JSONC_CFLAGS) \
-	$(YAML_CFLAGS) $(ZLIB_CFLAGS)
+	$(YAML_CFLAGS) $(ZLIB_CFLAGS) $(NGHTTP2_CFLAGS)
 core_libcoxcore_la_LIBADD =
 
 include core/base/local.mk

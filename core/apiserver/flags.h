@@ -97,6 +97,7 @@ struct apiserver_config {
 	int64_t max_mutating_requests_inflight;
 	int64_t min_request_timeout;
 	uint64_t request_timeout;
+	int64_t http2_max_streams;
 	int64_t max_connection_bytes_per_sec;
 	double api_rate;
 	int64_t api_burst;

@@ -87,6 +87,7 @@ static struct http_server *open_server(struct serving *serving, const char *addr
 				     .tls = tls,
 				     .handler = tls ? apiserver_handle : apiserver_handle_insecure,
 				     .context = serving->server,
+				     .http2_streams = (unsigned)serving->config->http2_max_streams,
 				     .request_time = serving->config->request_timeout};
 
 	return http_server_open(&config, err);

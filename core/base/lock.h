@@ -18,7 +18,8 @@
  *  9  base   shard->lock (intern) one part of the names
  * 10  net    server->mutex        connections; `gone` is called under it
  * 11  net    tls_mutex            a server's certificates
- * 12  net    loop->mutex          the streams of one loop; no callback under it
+ * 12  net    loop->mutex          the streams of one loop, also of HTTP/2; no
+ *                                 callback under it
  * 13  base   workers->mutex       the queues of a pool
  * 14  host   plugin->series_lock  the metrics that one plugin has made
  * 15  api    documents_lock       OpenAPI documents, while one is made

@@ -33,6 +33,7 @@ struct http_server {
 	struct listener *listeners;
 	size_t listener_count;
 	struct stream_set *streams;
+	struct http2_set *http2; /* NULL without TLS */
 
 	bool has_tls;
 	gnutls_datum_t ticket_key;
@@ -73,7 +74,7 @@ enum connection_stage {
 	CONNECTION_BODY,     /* its body is coming */
 	CONNECTION_HANDED,   /* the handler has it */
 	CONNECTION_ANSWERED, /* `answer` waits to be queued */
-	CONNECTION_TAKEN,    /* a stream has it */
+	CONNECTION_TAKEN,    /* a stream has it, or HTTP/2 */
 	CONNECTION_OVER	     /* nothing more may happen but closing */
 };
 
@@ -83,9 +84,12 @@ struct connection {
 	void *library; /* the connection there */
 	int fd;
 	uint8_t stage;
-	bool suspended; /* written by the HTTP thread only */
+	bool suspended; /* by the handler's or a handshake's wish */
+	bool settled;	/* it does not speak HTTP/2 */
+	bool shaken;	/* and its handshake is over */
 
-	struct connection *next, **link; /* under server->mutex */
+	struct connection *next, **link;  /* under server->mutex */
+	struct connection *next_arriving; /* at HTTP/2 */
 	struct deferred deferred;
 
 	/* Monotonic time when the sweeper cuts it; 0: not. */
@@ -132,5 +136,8 @@ int mhd_start(struct http_server *server, struct listener *listener, unsigned co
 	      struct cox_error *err) COX_MUST_CHECK;
 void mhd_quiesce(struct listener *listener);
 void mhd_stop(struct listener *listener);
+/* Gives back a connection that was taken: to go on with its handshake, or to be closed. */
+void mhd_go_on(struct connection *connection);
+void mhd_give_back(struct connection *connection);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -46,7 +47,7 @@ static void add_header(struct cox_buf *out, const char *name, const char *value)
 	cox_buf_printf(out, "%s: %s\r\n", name, value);
 }
 
-static void add_date(struct cox_buf *out)
+void stream_date(char out[STREAM_DATE_SIZE])
 {
 	static const char days[] = "SunMonTueWedThuFriSat";
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -54,16 +55,19 @@ static void add_date(struct cox_buf *out)
 	struct tm date;
 
 	gmtime_r(&now, &date);
-	cox_buf_printf(out, "Date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n",
-		       days + date.tm_wday * 3, date.tm_mday, months + date.tm_mon * 3,
-		       date.tm_year + 1900, date.tm_hour, date.tm_min, date.tm_sec);
+	snprintf(out, STREAM_DATE_SIZE, "%.3s, %02d %.3s %d %02d:%02d:%02d GMT",
+		 days + date.tm_wday * 3, date.tm_mday, months + date.tm_mon * 3,
+		 date.tm_year + 1900, date.tm_hour, date.tm_min, date.tm_sec);
 }
 
 void stream_head_write(struct cox_buf *out, const struct http_response *head, bool http10)
 {
+	char date[STREAM_DATE_SIZE];
+
 	cox_buf_printf(out, "HTTP/1.%d %u %s\r\n", !http10, head->status,
 		       stream_status_text(head->status));
-	add_date(out);
+	stream_date(date);
+	cox_buf_printf(out, "Date: %s\r\n", date);
 	if (head->content_type)
 		add_header(out, "Content-Type", head->content_type);
 	for (size_t i = 0; i < head->header_count; i++)

@@ -5,6 +5,9 @@ core_libcoxcore_la_SOURCES += \
 	%D%/body.c %D%/body.h \
 	%D%/head.c \
 	%D%/health.c %D%/health.h \
+	%D%/hello.c %D%/hello.h \
+	%D%/http2.c %D%/http2.h %D%/http2_inner.h \
+	%D%/http2_request.c %D%/http2_stream.c \
 	%D%/intake.c %D%/intake.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/mhd.c \

@@ -11,16 +11,20 @@
  */
 #include "net/body.h"
 #include "net/connection.h"
+#include "net/hello.h"
+#include "net/http2.h"
 #include "net/intake.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
+#include <errno.h>
 #include <gnutls/abstract.h>
 #include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -151,12 +155,22 @@ static void socket_defer(struct http_request *request, void (*gone)(void *contex
 	sweep_defer(connection->server, &connection->deferred, connection->fd, gone, context);
 }
 
-static void stream_finished(void *owner)
+void mhd_go_on(struct connection *connection)
 {
-	struct connection *connection = owner;
+	connection->stage = CONNECTION_IDLE;
+	connection->suspended = false;
+	MHD_resume_connection(connection->library);
+}
 
+void mhd_give_back(struct connection *connection)
+{
 	connection->stage = CONNECTION_OVER;
 	MHD_resume_connection(connection->library);
+}
+
+static void stream_finished(void *owner)
+{
+	mhd_give_back(owner);
 }
 
 static void free_request_memory(struct connection *connection, struct arena *arena,
@@ -485,6 +499,85 @@ static void on_completed(void *context, struct MHD_Connection *library, void **s
 
 /* Connections */
 
+/* What is to come says that the client does not speak HTTP/2. */
+static bool is_settled(struct connection *connection)
+{
+	uint8_t hello[HELLO_MAX];
+	ssize_t seen;
+
+	if (connection->settled)
+		return true;
+	seen = recv(connection->fd, hello, sizeof(hello), MSG_PEEK);
+	connection->settled =
+		seen == 0 || (seen > 0 && hello_read(hello, (size_t)seen) == HELLO_OTHER);
+	return connection->settled;
+}
+
+/*
+ * What TLS reads with. Until it is clear what the client wants to speak, this
+ * looks at the ClientHello and leaves it where it is. A client that offers
+ * HTTP/2 is suspended here before the library has seen a byte; the session that
+ * the library has made for it goes unused, since HTTP/2 makes one of its own.
+ *
+ * A connection is suspended, too, whenever a handshake waits for its client:
+ * the library would ask again and again without a pause (0.9.75).
+ */
+static ssize_t tls_read(gnutls_transport_ptr_t context, void *data, size_t size)
+{
+	struct connection *connection = context;
+	ssize_t got;
+
+	if (connection->stage == CONNECTION_OVER)
+		return 0;
+	if (is_settled(connection)) {
+		got = recv(connection->fd, data, size, 0);
+		if (connection->shaken || got >= 0 || errno != EAGAIN)
+			return got;
+	}
+	connection->stage = CONNECTION_TAKEN;
+	suspend(connection);
+	http2_set_take(connection->server->http2, connection);
+	errno = EAGAIN;
+	return -1;
+}
+
+/* After the client's "finished" nothing is read for a handshake any more. */
+static int note_finished(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+			 const gnutls_datum_t *message)
+{
+	(void)type;
+	(void)when;
+	(void)message;
+	if (incoming)
+		connection_of(gnutls_session_get_ptr(session))->shaken = true;
+	return 0;
+}
+
+static int tls_wait(gnutls_transport_ptr_t context, unsigned milliseconds)
+{
+	const struct connection *connection = context;
+	struct pollfd input = {.fd = connection->fd, .events = POLLIN};
+
+	return poll(&input, 1, (int)milliseconds);
+}
+
+static void prepare_tls(struct connection *connection)
+{
+	struct http_server *server = connection->server;
+
+	pthread_mutex_lock(&server->tls_mutex);
+	connection->tls = tls_state_ref(server->tls);
+	pthread_mutex_unlock(&server->tls_mutex);
+	if (tls_session_prepare(connection->tls, connection->session, &server->ticket_key) != 0)
+		log_error("a TLS session could not be prepared");
+	gnutls_transport_set_ptr2(connection->session, connection,
+				  (gnutls_transport_ptr_t)(intptr_t)connection->fd);
+	gnutls_transport_set_pull_function(connection->session, tls_read);
+	gnutls_transport_set_pull_timeout_function(connection->session, tls_wait);
+	gnutls_handshake_set_hook_function(connection->session, GNUTLS_HANDSHAKE_FINISHED,
+					   GNUTLS_HOOK_BOTH, note_finished);
+}
+
 static void open_connection(struct http_server *server, struct MHD_Connection *library, void **slot)
 {
 	struct connection *connection = cox_new(struct connection);
@@ -500,12 +593,7 @@ static void open_connection(struct http_server *server, struct MHD_Connection *l
 	if (server->has_tls) {
 		info = MHD_get_connection_info(library, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 		connection->session = info->tls_session;
-		pthread_mutex_lock(&server->tls_mutex);
-		connection->tls = tls_state_ref(server->tls);
-		pthread_mutex_unlock(&server->tls_mutex);
-		if (tls_session_prepare(connection->tls, connection->session,
-					&server->ticket_key) != 0)
-			log_error("a TLS session could not be prepared");
+		prepare_tls(connection);
 	}
 	atomic_store(&connection->deadline, clock_monotonic() + server->config.head_time);
 	atomic_fetch_add(&server->accepted, 1);

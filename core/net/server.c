@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/connection.h"
+#include "net/http2.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -22,6 +24,7 @@ enum {
 	FEWEST_CONNECTIONS = 64,
 	HEAD_BYTES = 64 * 1024,
 	BODY_BYTES = 3 * 1024 * 1024,
+	HTTP2_STREAMS = 250,
 	STREAM_QUEUE = 1024 * 1024
 };
 
@@ -55,6 +58,16 @@ struct http_stream *http_stream_open(struct http_request *request, const struct 
 int http_stream_write(struct http_stream *stream, const struct http_piece *piece)
 {
 	return stream->ops->write(stream, piece);
+}
+
+int http_stream_copy(struct http_stream *stream, const void *data, size_t size)
+{
+	struct http_piece piece = {.size = size, .release = free};
+
+	if (stream->ops->copy)
+		return stream->ops->copy(stream, data, size);
+	piece.data = piece.owner = cox_memdup(data, size);
+	return stream->ops->write(stream, &piece);
 }
 
 void http_stream_wake(struct http_stream *stream)
@@ -124,6 +137,8 @@ static void fill_defaults(struct http_config *config)
 	FILL(request_time, 60 * CLOCK_SECOND);
 	FILL(stream_queue, STREAM_QUEUE);
 	FILL(linger_time, 3 * CLOCK_SECOND);
+	FILL(http2_streams, HTTP2_STREAMS);
+	FILL(ping_time, 30 * CLOCK_SECOND);
 	config->listens = NULL;
 	config->tls = NULL;
 }
@@ -168,6 +183,11 @@ static int start(struct http_server *server, const struct http_config *config,
 				server->config.linger_time, err);
 	if (!server->streams || sweep_start(server, err) != 0)
 		return -1;
+	if (server->has_tls) {
+		server->http2 = http2_set_open(server, server->config.stream_threads, err);
+		if (!server->http2)
+			return -1;
+	}
 	for (size_t i = 0; i < server->listener_count; i++)
 		if (mhd_start(server, &server->listeners[i], share, err) != 0)
 			return -1;
@@ -237,6 +257,21 @@ void http_server_quiesce(struct http_server *server)
 			mhd_quiesce(listener);
 		listener->quiet = true;
 	}
+	if (server->http2)
+		http2_set_go_away(server->http2, false);
+}
+
+static void end_streams(struct http_server *server, bool cut)
+{
+	stream_set_end(server->streams, cut);
+	if (server->http2)
+		http2_set_end(server->http2, cut);
+}
+
+static size_t count_streams(struct http_server *server)
+{
+	return stream_set_count(server->streams) +
+	       (server->http2 ? http2_set_count(server->http2) : 0);
 }
 
 static void nap(void)
@@ -252,9 +287,11 @@ static void wait_for_owners(struct http_server *server, uint64_t grace)
 	uint64_t begun = clock_monotonic(), said = begun;
 	bool cut = false;
 
-	stream_set_end(server->streams, false);
+	if (server->http2)
+		http2_set_go_away(server->http2, true);
+	end_streams(server, false);
 	sweep_tell_all_gone(server);
-	while (stream_set_count(server->streams) || sweep_deferred(server)) {
+	while (count_streams(server) || sweep_deferred(server)) {
 		uint64_t now = clock_monotonic();
 
 		if (now - begun >= grace && !cut) {
@@ -263,11 +300,11 @@ static void wait_for_owners(struct http_server *server, uint64_t grace)
 			sweep_cut(server, true);
 		}
 		/* Requests that came late became streams late. */
-		stream_set_end(server->streams, cut);
+		end_streams(server, cut);
 		sweep_tell_all_gone(server);
 		if (now - said >= 5 * CLOCK_SECOND) {
 			log_warning("closing waits for %zu streams and %zu unanswered requests",
-				    stream_set_count(server->streams), sweep_deferred(server));
+				    count_streams(server), sweep_deferred(server));
 			said = now;
 		}
 		nap();
@@ -290,7 +327,7 @@ void http_server_close(struct http_server *server, uint64_t grace)
 		wait_for_owners(server, grace);
 	while (atomic_load(&server->open)) {
 		sweep_cut(server, true);
-		stream_set_end(server->streams, true);
+		end_streams(server, true);
 		sweep_tell_all_gone(server);
 		nap();
 	}
@@ -308,6 +345,8 @@ void http_server_close(struct http_server *server, uint64_t grace)
 	}
 	free(server->listeners);
 	sweep_stop(server);
+	if (server->http2)
+		http2_set_close(server->http2);
 	if (server->streams)
 		stream_set_close(server->streams);
 	tls_state_unref(server->tls);
@@ -328,5 +367,5 @@ void http_server_count(struct http_server *server, struct http_server_counts *co
 					      .cut = atomic_load(&server->cut),
 					      .connections = atomic_load(&server->open),
 					      .deferred = sweep_deferred(server),
-					      .streams = stream_set_count(server->streams)};
+					      .streams = count_streams(server)};
 }

@@ -49,6 +49,9 @@ struct http_config {
 	size_t stream_queue;	 /* bytes that wait in one stream [1 MiB] */
 	uint64_t linger_time;	 /* ns to wait for a client at the end [3 s] */
 	bool gzip_loopback;	 /* compress even for this host */
+	/* Of HTTP/2, which all clients get who ask for it in TLS: */
+	unsigned http2_streams; /* requests and streams of a connection at a time [250] */
+	uint64_t ping_time;	/* ns of silence until a client is asked, and cut [30 s] */
 };
 
 struct http_server *http_server_open(const struct http_config *config, struct cox_error *err);

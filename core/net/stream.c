@@ -146,15 +146,11 @@ static int stream_write(struct http_stream *base, const struct http_piece *piece
 	return write_node((struct stream *)base, piece, 0);
 }
 
-int http_stream_copy(struct http_stream *base, const void *data, size_t size)
+static int stream_copy(struct http_stream *base, const void *data, size_t size)
 {
 	struct http_piece piece = {.data = data, .size = size};
 
-	if (base->ops->write == stream_write)
-		return write_node((struct stream *)base, &piece, size);
-	piece.data = piece.owner = cox_memdup(data, size);
-	piece.release = free;
-	return base->ops->write(base, &piece);
+	return write_node((struct stream *)base, &piece, size);
 }
 
 static void stream_wake(struct http_stream *base)
@@ -215,6 +211,7 @@ static void stream_release(struct http_stream *base)
 
 static const struct http_stream_ops stream_ops = {
 	.write = stream_write,
+	.copy = stream_copy,
 	.wake = stream_wake,
 	.pause = stream_pause,
 	.queued = stream_queued,

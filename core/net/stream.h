@@ -42,6 +42,9 @@ struct http_stream *stream_open(struct stream_set *set, const struct stream_sock
 
 /* Status line and headers; a `length` of 0 means chunks, or the end of an HTTP/1.0 body. */
 void stream_head_write(struct cox_buf *out, const struct http_response *head, bool http10);
+/* The present date as HTTP writes it. */
+enum { STREAM_DATE_SIZE = 80 };
+void stream_date(char out[STREAM_DATE_SIZE]);
 /* The standing words of a status code; never NULL. */
 const char *stream_status_text(unsigned status);
 

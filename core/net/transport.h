@@ -20,6 +20,7 @@ struct http_request_ops {
 
 struct http_stream_ops {
 	int (*write)(struct http_stream *stream, const struct http_piece *piece);
+	int (*copy)(struct http_stream *stream, const void *data, size_t size); /* or NULL */
 	void (*wake)(struct http_stream *stream);
 	void (*pause)(struct http_stream *stream, bool paused);
 	size_t (*queued)(struct http_stream *stream);

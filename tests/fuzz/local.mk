@@ -24,6 +24,7 @@ tests_fuzz_config_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 endif
 
 # The same functions over the kept seeds, without libFuzzer, in make check.
+EXTRA_DIST += %D%/seeds/hello
 EXTRA_DIST += %D%/seeds/config %D%/seeds/json %D%/seeds/protobuf %D%/seeds/selector %D%/seeds/patch %D%/seeds/yaml
 EXTRA_DIST += %D%/seeds/apply
 
@@ -45,6 +46,12 @@ TESTS += tests/fuzz/request_replay
 tests_fuzz_request_replay_SOURCES = %D%/request.c %D%/replay.c
 tests_fuzz_request_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_fuzz_request_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+check_PROGRAMS += tests/fuzz/hello_replay
+TESTS += tests/fuzz/hello_replay
+tests_fuzz_hello_replay_SOURCES = %D%/hello.c %D%/replay.c
+tests_fuzz_hello_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_hello_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 
 check_PROGRAMS += tests/fuzz/json_replay
 TESTS += tests/fuzz/json_replay
@@ -89,6 +96,12 @@ tests_fuzz_accept_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_fuzz_accept_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 tests_fuzz_accept_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_accept_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+noinst_PROGRAMS += tests/fuzz/hello
+tests_fuzz_hello_SOURCES = %D%/hello.c
+tests_fuzz_hello_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_hello_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_hello_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_hello_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 noinst_PROGRAMS += tests/fuzz/json
 tests_fuzz_json_SOURCES = %D%/json.c
 tests_fuzz_json_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)

@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "net/server.h"
-#include "pki/certificate.h"
+#include "http_identity.h"
 #include "http_peer.h"
 
 #include <gnutls/gnutls.h>
@@ -21,11 +21,6 @@ static uint16_t port;
 static struct cox_buf ca, other_ca; /* PEM */
 static struct pki_key *ca_key, *other_ca_key;
 static _Atomic int closed;
-
-/* A certificate with its key, made by one of the two CAs. */
-struct identity {
-	struct cox_buf certificate, key;
-};
 
 static struct identity server_identity, next_identity, client, stranger, brief;
 
@@ -101,41 +96,6 @@ static void handle(struct http_request *request)
 	} else {
 		describe(request);
 	}
-}
-
-static void make_identity(struct identity *identity, const struct cox_buf *issuer,
-			  struct pki_key *issuer_key, const char *name, unsigned usage,
-			  uint64_t lifetime)
-{
-	static const char *const organization = "system:masters";
-	static const char *const address = "127.0.0.1";
-	const struct pki_subject subject = {.common_name = name,
-					    .organizations = &organization,
-					    .organization_count = 1,
-					    .addresses = &address,
-					    .address_count = 1,
-					    .usage = usage,
-					    .lifetime = lifetime,
-					    .backdated = 60};
-	cox_autokey key = pki_key_generate(PKI_ECDSA_P256, NULL);
-
-	assert_non_null(key);
-	assert_int_equal(pki_key_pem(key, &identity->key, NULL), 0);
-	assert_int_equal(pki_sign(issuer->data, issuer->size, issuer_key, key, &subject,
-				  &identity->certificate, NULL),
-			 0);
-}
-
-static struct cox_bytes bytes_of(const struct cox_buf *buf)
-{
-	return (struct cox_bytes){buf->data, buf->size};
-}
-
-static struct http_tls tls_of(const struct identity *identity, const struct cox_buf *client_ca)
-{
-	return (struct http_tls){.certificate = bytes_of(&identity->certificate),
-				 .key = bytes_of(&identity->key),
-				 .client_ca = bytes_of(client_ca)};
 }
 
 /* A TLS client */

@@ -28,9 +28,26 @@ tests_unit_http_stream_LDADD = $(UNIT_LDADD)
 
 check_PROGRAMS += tests/unit/http_tls
 TESTS += tests/unit/http_tls
-tests_unit_http_tls_SOURCES = %D%/http_tls.c %D%/http_peer.h
+tests_unit_http_tls_SOURCES = %D%/http_tls.c %D%/http_peer.h %D%/http_identity.h
 tests_unit_http_tls_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_http_tls_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/hello
+TESTS += tests/unit/hello
+tests_unit_hello_SOURCES = %D%/hello.c
+tests_unit_hello_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_hello_LDADD = $(UNIT_LDADD)
+
+check_PROGRAMS += tests/unit/http2 tests/unit/http2_hostile
+TESTS += tests/unit/http2 tests/unit/http2_hostile
+HTTP2_TEST_SOURCES = %D%/http2_fixture.c %D%/http2_fixture.h %D%/http2_peer.c %D%/http2_peer.h \
+	%D%/http_peer.h %D%/http_identity.h
+tests_unit_http2_SOURCES = %D%/http2.c $(HTTP2_TEST_SOURCES)
+tests_unit_http2_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_http2_LDADD = $(UNIT_LDADD)
+tests_unit_http2_hostile_SOURCES = %D%/http2_hostile.c $(HTTP2_TEST_SOURCES)
+tests_unit_http2_hostile_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_http2_hostile_LDADD = $(UNIT_LDADD)
 
 check_PROGRAMS += tests/unit/pki
 TESTS += tests/unit/pki
