@@ -404,9 +404,11 @@ static int on_sent(nghttp2_session *http, const nghttp2_frame *frame, void *cont
 	if (!stream)
 		return 0;
 	stream->last_sent = true;
-	/* All is said: the client need not go on sending its body. */
-	if (!stream->input_ended)
-		h2_reset(stream, NGHTTP2_NO_ERROR);
+	/*
+	 * All is said, and a client that sends its body still need not go on. A reset
+	 * would say so, but many forget the answer over it: it gets time to read.
+	 */
+	stream->since = stream->loop->now;
 	return 0;
 }
 

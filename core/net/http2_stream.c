@@ -576,8 +576,10 @@ bool h2_streams_check_time(struct h2_connection *connection)
 			return true;
 		if (at->stage == H2_BODY)
 			limit = intake_body_deadline(server, at->since, at->body.size);
-		else if (at->stage == H2_ANSWERED)
+		else if (at->stage == H2_ANSWERED && !at->last_sent)
 			limit = at->since + server->config.idle_time;
+		else if (at->stage == H2_ANSWERED && now - at->since >= server->config.linger_time)
+			drop(at, NGHTTP2_NO_ERROR);
 		if (now >= limit) {
 			atomic_fetch_add(&connection->loop->set->server->cut, 1);
 			drop(at, NGHTTP2_CANCEL);

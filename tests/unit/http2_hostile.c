@@ -26,7 +26,8 @@ static void test_too_large(void **state)
 	int32_t id;
 
 	(void)state;
-	open_both(&(struct http_config){.body_bytes = 2000});
+	open_both(&(struct http_config){
+		.body_bytes = 2000, .linger_time = CLOCK_SECOND / 5, .head_time = CLOCK_SECOND});
 	expect(ask_with("GET", "/", FLAG_END, heads), 431,
 	       STATUS("the request's headers are too large", "", "431"));
 	/* by what it says, and by what comes; the rest of the body is not waited for */
