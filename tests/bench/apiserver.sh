@@ -87,6 +87,10 @@ rate() {
 	wrk "$@" 2>&1 | awk '/^Requests\/sec:/ { printf "%.1f k/s", $2 / 1000 } /Non-2xx/ { printf " (%s)", $0 }'
 }
 
+h2rate() {
+	h2load "$@" 2>&1 | awk '/^finished in/ { printf "%.1f k/s", $4 / 1000 } /^status codes:/ && $5 + $7 + $9 { printf " (%s)", $0 }'
+}
+
 creates() {
 	wrk -t2 -c64 -d"${seconds}s" -s "$dir/pod.lua" "http://127.0.0.1:$port" -- "$1" |
 		awk '/^figures/ { printf "%.1f k/s, p99 %s ms, p99.9 %s ms, longest %s ms, %d refused", $2 / 1000, $5, $6, $7, $3 + $4 }'
@@ -105,10 +109,17 @@ curl -sf -o /dev/null -X POST -H 'Content-Type: application/json' "http://127.0.
 	-d '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"one","labels":{"app":"a"}},"spec":{"containers":[{"name":"c","image":"i"}]}}'
 echo "GET one pod, 32 connections, plain: $(rate -t2 -c32 -d"${seconds}s" "http://127.0.0.1:$port$pods/one") (bar 50 k/s; the HTTP library alone 86-114)"
 echo "GET one pod, 32 connections, TLS and a token: $(rate -t2 -c32 -d"${seconds}s" -H 'Authorization: Bearer bench' "https://127.0.0.1:$secure_port$pods/one") (bar 30 k/s; the HTTP library alone 48)"
+if command -v h2load >/dev/null; then
+	for many in 1 8; do
+		echo "GET one pod, 32 connections, HTTP/2 and a token, $many at a time on each: $(h2rate -t2 -c32 -m"$many" -D"$seconds" -H 'Authorization: Bearer bench' "https://127.0.0.1:$secure_port$pods/one")"
+	done
+fi
 if [ -x "$builddir/tests/bench/watchers" ]; then
 	echo "5,000 watches, plain: memory and, one object changed, deliveries: $("$builddir/tests/bench/watchers" "$port" 5000 20 "$pid") (bars 5 KB, 80 k/s)"
 	curl -sf -o /dev/null -X DELETE "http://127.0.0.1:$port/api/v1/namespaces/default/configmaps/bench"
 	echo "5,000 watches, TLS and a token: $("$builddir/tests/bench/watchers" "$port" 5000 20 "$pid" "$secure_port" bench) (bars 16 KB, 60 k/s)"
+	curl -sf -o /dev/null -X DELETE "http://127.0.0.1:$port/api/v1/namespaces/default/configmaps/bench"
+	echo "5,000 watches, TLS and a token, 4 of them on each HTTP/2 connection: $("$builddir/tests/bench/watchers" "$port" 5000 20 "$pid" "$secure_port" bench 4) (of 5,000 nodes 200 MB: 10 KB a watch)"
 fi
 echo "create pod, memory, 64 connections: $(creates m)"
 
@@ -120,7 +131,8 @@ listed() {
 count=$(curl -sf "http://127.0.0.1:$port$pods?limit=1" | sed 's/.*"remainingItemCount":\([0-9]*\).*/\1/')
 echo "pods there now: $((count + 1)), memory $(memory)"
 echo "LIST 10,000 pods, plain: $(listed "http://127.0.0.1:$port$pods?limit=10000") (bar 1 GB/s)"
-echo "LIST 10,000 pods, TLS: $(listed -k -H 'Authorization: Bearer bench' "https://127.0.0.1:$secure_port$pods?limit=10000") (bar 400 MB/s)"
+echo "LIST 10,000 pods, TLS: $(listed -k --http1.1 -H 'Authorization: Bearer bench' "https://127.0.0.1:$secure_port$pods?limit=10000") (bar 400 MB/s)"
+echo "LIST 10,000 pods, HTTP/2: $(listed -k --http2 -H 'Authorization: Bearer bench' "https://127.0.0.1:$secure_port$pods?limit=10000") (bar 400 MB/s)"
 echo "LIST 10,000 pods, protobuf: $(listed -H 'Accept: application/vnd.kubernetes.protobuf' "http://127.0.0.1:$port$pods?limit=10000")"
 echo "LIST 10,000 pods, metadata alone: $(listed -H 'Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' "http://127.0.0.1:$port$pods?limit=10000")"
 echo "LIST 10,000 pods, Table: $(listed -H 'Accept: application/json;as=Table;g=meta.k8s.io;v=v1' "http://127.0.0.1:$port$pods?limit=10000")"

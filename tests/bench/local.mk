@@ -47,4 +47,4 @@ EXTRA_tests_bench_scheduler_DEPENDENCIES = $(pluginexec_LTLIBRARIES)
 # A client for tests/bench/apiserver.sh.
 EXTRA_PROGRAMS += tests/bench/watchers
 tests_bench_watchers_SOURCES = %D%/watchers.c
-tests_bench_watchers_LDADD = $(GNUTLS_LIBS)
+tests_bench_watchers_LDADD = $(GNUTLS_LIBS) $(NGHTTP2_LIBS)

@@ -4,15 +4,18 @@
  * opens them, changes one object again and again, and counts what arrives. What
  * the server's process PID takes for each watch that waits is read before that.
  *
- *   watchers PORT WATCHES CHANGES PID [SECURE-PORT TOKEN]
+ *   watchers PORT WATCHES CHANGES PID [SECURE-PORT TOKEN [SHARED]]
  *
- * With the last two the watches are over TLS; changes are made on the plain port.
+ * With the next two the watches are over TLS, and with the last one SHARED of
+ * them have one HTTP/2 connection; changes are made on the plain port.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
+#include <nghttp2/nghttp2.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,9 +30,12 @@
 
 enum { WAIT_MS = 20000 };
 
+/* A connection with a watch, or with several. */
 struct watch {
 	int fd;
 	gnutls_session_t session; /* NULL: plain */
+	nghttp2_session *http;	  /* NULL: HTTP/1.1 */
+	size_t found;		  /* of HTTP/2: events in what was read last */
 };
 
 static gnutls_certificate_credentials_t credentials;
@@ -83,12 +89,15 @@ static void change(int fd, const char *method, const char *path, int value)
 		give_up("answer");
 }
 
-static void begin_tls(struct watch *watch)
+static void begin_tls(struct watch *watch, bool http2)
 {
+	static unsigned char name[] = "h2";
+	const gnutls_datum_t protocol = {name, 2};
 	int result;
 
 	if (gnutls_init(&watch->session, GNUTLS_CLIENT) ||
 	    gnutls_set_default_priority(watch->session) ||
+	    (http2 && gnutls_alpn_set_protocols(watch->session, &protocol, 1, 0)) ||
 	    gnutls_credentials_set(watch->session, GNUTLS_CRD_CERTIFICATE, credentials))
 		give_up("gnutls");
 	gnutls_transport_set_int(watch->session, watch->fd);
@@ -114,7 +123,7 @@ static void begin_watch(struct watch *watch, uint16_t port, const char *token)
 		send_all(watch->fd, request);
 		return;
 	}
-	begin_tls(watch);
+	begin_tls(watch, false);
 	if (gnutls_record_send(watch->session, request, strlen(request)) <= 0)
 		give_up("send");
 	/* From here on only what is there is read. */
@@ -141,6 +150,74 @@ static size_t count_types(const char *room, ssize_t size)
 		found++;
 	}
 	return found;
+}
+
+static void say_frames(struct watch *watch)
+{
+	const uint8_t *data;
+	ssize_t size;
+
+	while ((size = nghttp2_session_mem_send(watch->http, &data)) > 0)
+		if (gnutls_record_send(watch->session, data, (size_t)size) != size)
+			give_up("send");
+}
+
+static int count_data(nghttp2_session *http, uint8_t flags, int32_t id, const uint8_t *data,
+		      size_t size, void *context)
+{
+	struct watch *watch = context;
+
+	(void)http;
+	(void)flags;
+	(void)id;
+	watch->found += count_types((const char *)data, (ssize_t)size);
+	return 0;
+}
+
+#define FIELD(name, value)                                                                         \
+	{                                                                                          \
+		(uint8_t *)(uintptr_t)(name), (uint8_t *)(uintptr_t)(value), strlen(name),         \
+			strlen(value), NGHTTP2_NV_FLAG_NONE                                        \
+	}
+
+/* So many watches on one connection. */
+static void begin_shared(struct watch *watch, uint16_t port, const char *token, int count)
+{
+	char authorization[256];
+	nghttp2_session_callbacks *callbacks;
+	const nghttp2_nv fields[] = {
+		FIELD(":method", "GET"), FIELD(":scheme", "https"), FIELD(":authority", "a"),
+		FIELD(":path", MAPS "?watch=true&fieldSelector=metadata.name%3Dbench"),
+		FIELD("authorization", authorization)};
+	nghttp2_nv own[5];
+
+	snprintf(authorization, sizeof(authorization), "Bearer %s", token);
+	memcpy(own, fields, sizeof(own));
+	own[4].valuelen = strlen(authorization);
+	watch->fd = connected(port);
+	begin_tls(watch, true);
+	nghttp2_session_callbacks_new(&callbacks);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, count_data);
+	if (nghttp2_session_client_new(&watch->http, callbacks, watch))
+		give_up("nghttp2");
+	nghttp2_session_callbacks_del(callbacks);
+	nghttp2_submit_settings(watch->http, 0, NULL, 0);
+	for (int i = 0; i < count; i++)
+		nghttp2_submit_request(watch->http, NULL, own, 5, NULL, NULL);
+	say_frames(watch);
+	if (fcntl(watch->fd, F_SETFL, O_NONBLOCK) != 0)
+		give_up("fcntl");
+}
+
+/* Events in what came; 0 when nothing more is there. */
+static size_t hear_frames(struct watch *watch, char *room, ssize_t size)
+{
+	watch->found = 0;
+	if (size > 0 &&
+	    nghttp2_session_mem_recv(watch->http, (const uint8_t *)room, (size_t)size) < 0)
+		give_up("HTTP/2");
+	say_frames(watch);
+	return watch->found;
 }
 
 /* Private dirty memory of a process, in KB. */
@@ -178,7 +255,8 @@ static size_t count_events(int epoll, size_t wanted)
 
 			do {
 				size = hear(watch, room, sizeof(room));
-				found += count_types(room, size);
+				found += watch->http ? hear_frames(watch, room, size)
+						     : count_types(room, size);
 			} while (size > 0 && watch->session);
 		}
 	}
@@ -191,6 +269,7 @@ int main(int argc, char **argv)
 	int epoll = epoll_create1(EPOLL_CLOEXEC), writer;
 	int watches = argc > 4 ? atoi(argv[2]) : 0, changes = argc > 4 ? atoi(argv[3]) : 0;
 	const char *token = argc > 6 ? argv[6] : NULL;
+	int shared = argc > 7 ? atoi(argv[7]) : 1;
 	uint16_t port = argc > 1 ? (uint16_t)atoi(argv[1]) : 0;
 	uint16_t watch_port = token ? (uint16_t)atoi(argv[5]) : port;
 	struct watch *all;
@@ -198,8 +277,9 @@ int main(int argc, char **argv)
 	double begin;
 	size_t found;
 
-	if (watches <= 0 || changes <= 0) {
-		fprintf(stderr, "usage: watchers PORT WATCHES CHANGES PID [SECURE-PORT TOKEN]\n");
+	if (watches <= 0 || changes <= 0 || shared <= 0 || watches % shared) {
+		fprintf(stderr, "usage: watchers PORT WATCHES CHANGES PID [SECURE-PORT TOKEN "
+				"[SHARED]]\n");
 		return 2;
 	}
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -212,10 +292,13 @@ int main(int argc, char **argv)
 	writer = connected(port);
 	change(writer, "POST", MAPS, -1);
 	before = memory_of(argv[4]);
-	for (int i = 0; i < watches; i++) {
+	for (int i = 0; i < watches / shared; i++) {
 		struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
 
-		begin_watch(&all[i], watch_port, token);
+		if (shared > 1)
+			begin_shared(&all[i], watch_port, token, shared);
+		else
+			begin_watch(&all[i], watch_port, token);
 		if (epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &event) != 0)
 			give_up("epoll");
 	}
