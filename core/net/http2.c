@@ -819,6 +819,8 @@ static int prepare(struct http2_set *set)
 		return -1;
 	h2_callbacks_fill(set->callbacks);
 	nghttp2_option_set_no_closed_streams(set->options, 1);
+	/* Blanks around values are trimmed, as those of HTTP/1.1 are. */
+	nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(set->options, 1);
 	/* Our own budget comes first, and says what it is. */
 	nghttp2_option_set_stream_reset_rate_limit(set->options, 2 * BUDGET, 2 * BUDGET_RATE);
 	return 0;

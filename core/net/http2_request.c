@@ -258,6 +258,11 @@ static int on_begin_headers(nghttp2_session *http, const nghttp2_frame *frame, v
 	return 0;
 }
 
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
 static int on_header(nghttp2_session *http, const nghttp2_frame *frame, const uint8_t *name,
 		     size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags,
 		     void *context)
@@ -275,6 +280,12 @@ static int on_header(nghttp2_session *http, const nghttp2_frame *frame, const ui
 	if (stream->head_size > stream->server->config.head_bytes) {
 		stream->too_large = true;
 		return 0;
+	}
+	while (value_size && is_blank(value[value_size - 1]))
+		value_size--;
+	while (value_size && is_blank(*value)) {
+		value++;
+		value_size--;
 	}
 	arena = &stream->request.arena;
 	copy = arena_strndup(arena, (const char *)value, value_size);

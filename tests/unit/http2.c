@@ -8,7 +8,7 @@
 
 static void test_answers(void **state)
 {
-	const char *cookies[] = {"cookie", "a=1", "accept", "x", "cookie", "b=2", NULL};
+	const char *cookies[] = {"cookie", " a=1 ", "accept", "x", "cookie", "b=2\t", NULL};
 	const char *length[] = {"content-length", "7", NULL};
 	cox_autobuf text = COX_BUF_INIT;
 	struct h2_answer *answer;
