@@ -271,6 +271,14 @@ static int watch(struct h2_connection *connection)
 	return 0;
 }
 
+/* More waits for the client than answers to what it may ask at a time. */
+static bool reads_nothing(const struct h2_connection *connection)
+{
+	size_t waiting = nghttp2_session_get_outbound_queue_size(connection->http);
+
+	return waiting > OUTBOUND_MAX + 2 * connection->loop->set->server->config.http2_streams;
+}
+
 static void flush(struct h2_connection *connection)
 {
 	if (connection->state == H2_OVER) {
@@ -279,8 +287,7 @@ static void flush(struct h2_connection *connection)
 	}
 	if (connection->state != H2_OPEN)
 		return;
-	if (send_frames(connection) != 0 ||
-	    nghttp2_session_get_outbound_queue_size(connection->http) > OUTBOUND_MAX) {
+	if (send_frames(connection) != 0 || reads_nothing(connection)) {
 		close_connection(connection, false);
 		return;
 	}

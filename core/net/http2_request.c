@@ -181,7 +181,18 @@ static int charge_head(struct h2_stream *stream)
 	return add_weight(stream, stream->head_size);
 }
 
-static void judge(struct h2_stream *stream)
+/* Its client waits for a word before it sends the body. */
+static void invite(struct h2_stream *stream)
+{
+	static uint8_t name[] = ":status", value[] = "100";
+	const nghttp2_nv field = {name, value, sizeof(name) - 1, sizeof(value) - 1,
+				  NGHTTP2_NV_FLAG_NONE};
+
+	nghttp2_submit_headers(stream->connection->http, NGHTTP2_FLAG_NONE, stream->id, NULL,
+			       &field, 1, NULL);
+}
+
+static void judge(struct h2_stream *stream, bool ends)
 {
 	struct http_request *request = &stream->request;
 	struct http_server *server = stream->server;
@@ -215,6 +226,8 @@ static void judge(struct h2_stream *stream)
 	intake_judge_peer(stream->connection->base, request);
 	copy_peer(request);
 	h2_set_stage(stream, H2_BODY);
+	if (!ends && http_header_has(request, "Expect", "100-continue"))
+		invite(stream);
 }
 
 static int on_begin_headers(nghttp2_session *http, const nghttp2_frame *frame, void *context)
@@ -374,6 +387,7 @@ static int on_frame(nghttp2_session *http, const nghttp2_frame *frame, void *con
 {
 	struct h2_connection *connection = context;
 	struct h2_stream *stream = h2_find(http, frame->hd.stream_id);
+	bool ends;
 
 	if (!connection->greeted) {
 		/* It speaks: from here on the loop looks after its time. */
@@ -383,9 +397,10 @@ static int on_frame(nghttp2_session *http, const nghttp2_frame *frame, void *con
 	charge_frame(connection, frame);
 	if (!stream || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
 		return 0;
+	ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 	if (stream->stage == H2_HEAD)
-		judge(stream);
-	if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+		judge(stream, ends);
+	if (ends)
 		end_input(stream);
 	return 0;
 }

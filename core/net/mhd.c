@@ -7,7 +7,8 @@
  * A connection that is taken over stays suspended there until the stream ends;
  * then it is resumed, and the handler says MHD_NO, which makes the library
  * close and free it. Refusals go the same way, so that a client still sending
- * its body gets to read why.
+ * its body gets to read why. A client that offers HTTP/2 never gets here: see
+ * tls_read.
  */
 #include "net/body.h"
 #include "net/connection.h"

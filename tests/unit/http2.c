@@ -10,6 +10,7 @@ static void test_answers(void **state)
 {
 	const char *cookies[] = {"cookie", " a=1 ", "accept", "x", "cookie", "b=2\t", NULL};
 	const char *length[] = {"content-length", "7", NULL};
+	const char *waits[] = {"expect", "100-continue", NULL};
 	cox_autobuf text = COX_BUF_INIT;
 	struct h2_answer *answer;
 	int32_t id;
@@ -27,6 +28,11 @@ static void test_answers(void **state)
 	cox_buf_str(&text, "abcdefg");
 	send_body(id, &text);
 	expect(id, 200, "POST /p|[p]|||a||127.0.0.1|7|abcdefg");
+	id = ask_with("POST", "/p", PLAIN, waits);
+	h2_peer_wait(&peer, h2_peer_answer(&peer, id)->status == 100);
+	cox_buf_str(&text, "abc");
+	send_body(id, &text);
+	expect(id, 200, "POST /p|[p]|||a||127.0.0.1|3|abc");
 	expect(ask("/nothing"), 500, "no answer\n");
 	expect(ask("/late/x"), 200, "late 2\n");
 
