@@ -98,7 +98,10 @@ static int resolve_fields(const struct api_resource *resource, struct selection 
 
 struct selection *selection_new(struct api_call *call, struct cox_error *err)
 {
-	struct selection *selection = cox_new(struct selection);
+	size_t terms = call->list.fields ? call->list.fields->count : 0;
+	struct selection *selection = cox_calloc(
+		1, sizeof(*selection) + (terms < SELECT_FIELDS_MAX ? terms : SELECT_FIELDS_MAX) *
+						sizeof(selection->tests[0]));
 
 	selection->scope = (struct store_scope)STORE_SCOPE_ALL;
 	selection->labels = call->list.labels;

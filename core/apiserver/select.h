@@ -21,10 +21,10 @@ struct field_test {
 struct selection {
 	struct label_selector *labels; /* NULL: everything */
 	struct field_selector *fields;
-	struct field_test tests[SELECT_FIELDS_MAX];
-	size_t test_count;
 	char *namespace_; /* "" for all */
 	struct store_scope scope;
+	size_t test_count;
+	struct field_test tests[]; /* as many as `fields` has, at most SELECT_FIELDS_MAX */
 };
 
 /*
