@@ -4,12 +4,22 @@
 #include "net/transport.h"
 
 #include <coxswain/kit/alloc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <zlib.h>
 
-enum { GZIP_INPUT = 32 * 1024, GZIP_LEVEL = 1, GZIP_WINDOW = 15 + 16 /* zlib: with a gzip head */ };
+enum {
+	GZIP_INPUT = 32 * 1024,
+	GZIP_LEVEL = 1,
+	GZIP_WINDOW = 15 + 16, /* zlib: with a gzip head */
+	/* Each takes 300 KB until its client has read it, and may be one of 250 of that client. */
+	GZIP_MOST = 128
+};
+
+/* Bodies that are compressed at present, in this process. */
+static _Atomic unsigned compressing;
 
 struct gzip {
 	z_stream stream;
@@ -62,17 +72,24 @@ void body_free(struct body *body)
 	if (body->gzip) {
 		deflateEnd(&body->gzip->stream);
 		free(body->gzip);
+		atomic_fetch_sub(&compressing, 1);
 	}
 	free(body);
 }
 
 int body_compress(struct body *body)
 {
-	struct gzip *gzip = cox_new(struct gzip);
+	struct gzip *gzip;
 
+	if (atomic_fetch_add(&compressing, 1) >= GZIP_MOST) {
+		atomic_fetch_sub(&compressing, 1);
+		return -1;
+	}
+	gzip = cox_new(struct gzip);
 	if (deflateInit2(&gzip->stream, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, 8,
 			 Z_DEFAULT_STRATEGY) != Z_OK) {
 		free(gzip);
+		atomic_fetch_sub(&compressing, 1);
 		return -1;
 	}
 	body->gzip = gzip;

@@ -17,7 +17,10 @@ struct body *body_new(const struct http_response *response);
 /* The body of an answer, compressed if it asks for it, is worth it and accepted. */
 struct body *body_for(const struct http_request *request, const struct http_response *response,
 		      bool gzip_loopback, bool *gzip);
-/* Compresses from here on: nothing was read yet; the length is then unknown. */
+/*
+ * Compresses from here on: nothing was read yet; the length is then unknown. -1: it
+ * stays as it is, for want of memory or since so many are compressed already.
+ */
 int body_compress(struct body *body);
 uint64_t body_length(const struct body *body);
 /* The whole body if it is one run of bytes that need not be made, else NULL. */

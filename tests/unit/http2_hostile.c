@@ -172,6 +172,38 @@ static void test_continuations(void **state)
 	close_server();
 }
 
+/* What is compressed and not read takes memory: only so many at a time are. */
+static void test_compressed_and_kept(void **state)
+{
+	const char *packed[] = {"accept-encoding", "gzip", NULL};
+	int32_t ids[200];
+	int compressed = 0;
+
+	(void)state;
+	open_server(&(struct http_config){.gzip_loopback = true});
+	peer.dribble = 0;
+	assert_int_equal(h2_peer_open_tls(&peer, port, &ca, NULL, NULL, NULL, "h2"), 0);
+	h2_peer_begin(&peer, 0);
+	h2_peer_wait(&peer, peer.max_streams == 250);
+	for (int i = 0; i < 200; i++)
+		ids[i] = ask_with("GET", "/big", FLAG_END, packed);
+	for (int i = 0; i < 200; i++) {
+		struct h2_answer *answer = h2_peer_answer(&peer, ids[i]);
+
+		h2_peer_wait(&peer, answer->headed);
+		assert_int_equal(answer->status, 200);
+		compressed += strstr(answer->headers.data, "content-encoding: gzip\n") != NULL;
+	}
+	assert_int_equal(compressed, 128);
+	h2_peer_close(&peer);
+	peer_wait(atomic_load(&released) == 200 * BIG_PIECES);
+	/* and then again */
+	join_as(NULL);
+	assert_non_null(strstr(answer_of(ask_with("GET", "/big", FLAG_END, packed))->headers.data,
+			       "content-encoding: gzip\n"));
+	close_both();
+}
+
 /* Slow clients */
 
 static void expect_cut(uint64_t count)
@@ -260,8 +292,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_too_large),     cmocka_unit_test(test_floods),
 		cmocka_unit_test(test_rapid_reset),   cmocka_unit_test(test_reset_and_kept),
-		cmocka_unit_test(test_continuations), cmocka_unit_test(test_slow),
-		cmocka_unit_test(test_idle),	      cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_continuations), cmocka_unit_test(test_compressed_and_kept),
+		cmocka_unit_test(test_slow),	      cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_silent),
 	};
 
 	return cmocka_run_group_tests_name("http2 hostile", tests, http2_prepare, http2_clean);
