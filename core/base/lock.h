@@ -18,13 +18,14 @@
  *  9  base   shard->lock (intern) one part of the names
  * 10  net    server->mutex        connections; `gone` is called under it
  * 11  net    tls_mutex            a server's certificates
- * 12  net    loop->mutex          the streams of one loop, also of HTTP/2; no
+ * 12  net    set->mutex           the loops of HTTP/2, while one begins
+ * 13  net    loop->mutex          the streams of one loop, also of HTTP/2; no
  *                                 callback under it
- * 13  base   workers->mutex       the queues of a pool
- * 14  host   plugin->series_lock  the metrics that one plugin has made
- * 15  api    documents_lock       OpenAPI documents, while one is made
- * 16  base   metrics.lock         the list of series
- * 17  base   ring.lock (log)      last of all
+ * 14  base   workers->mutex       the queues of a pool
+ * 15  host   plugin->series_lock  the metrics that one plugin has made
+ * 16  api    documents_lock       OpenAPI documents, while one is made
+ * 17  base   metrics.lock         the list of series
+ * 18  base   ring.lock (log)      last of all
  *
  * The kubelet's own, all before 1 but the last: pull_lock (one image pull at a
  * time, held across the pull), admit_lock, prober.lock, and kubelet.lock, under

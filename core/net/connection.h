@@ -33,7 +33,9 @@ struct http_server {
 	struct listener *listeners;
 	size_t listener_count;
 	struct stream_set *streams;
-	struct http2_set *http2; /* NULL without TLS */
+	struct http2_set *http2;    /* NULL without TLS */
+	unsigned most;		    /* connections */
+	_Atomic unsigned detaching; /* that the library has not forgotten yet */
 
 	bool has_tls;
 	gnutls_datum_t ticket_key;
@@ -81,9 +83,11 @@ enum connection_stage {
 struct connection {
 	struct http_request request; /* first: one is got from the other */
 	struct http_server *server;
-	void *library; /* the connection there */
-	int fd;
+	void *library;		     /* the connection there */
+	_Atomic unsigned references; /* the library's, and HTTP/2's of one that is detached */
+	int fd;			     /* changes once, under server->mutex */
 	uint8_t stage;
+	bool detached;	/* from the library, for which it is over (mhd_detach) */
 	bool suspended; /* by the handler's or a handshake's wish */
 	bool settled;	/* it does not speak HTTP/2 */
 	bool shaken;	/* and its handshake is over */
@@ -136,6 +140,11 @@ int mhd_start(struct http_server *server, struct listener *listener, unsigned co
 	      struct cox_error *err) COX_MUST_CHECK;
 void mhd_quiesce(struct listener *listener);
 void mhd_stop(struct listener *listener);
+/*
+ * Takes the socket of a connection that was taken away from the library, which
+ * then forgets the connection with all the memory that it takes; 0 or -1.
+ */
+int mhd_detach(struct connection *connection) COX_MUST_CHECK;
 /* Gives back a connection that was taken: to go on with its handshake, or to be closed. */
 void mhd_go_on(struct connection *connection);
 void mhd_give_back(struct connection *connection);

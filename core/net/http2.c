@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,7 +29,7 @@ enum {
 	EVENTS = 64,
 	READ_TURN = 16,		  /* records a connection is read before others have a turn */
 	WRITE_TURN = 1024 * 1024, /* bytes, likewise */
-	DIRECT = 4096,		  /* a frame of that size goes out from where it lies */
+	LEAST = 2048,		  /* bytes of data for which a record is worth filling up */
 	OUTBOUND_MAX = 4096,	  /* frames that wait for a client who does not read */
 	BUDGET = 1000,		  /* things without a purpose that a client may do at once */
 	BUDGET_RATE = 100,	  /* and a second */
@@ -117,6 +118,7 @@ static void free_connection(struct h2_connection *connection)
 	*connection->link = connection->next;
 	if (connection->next)
 		connection->next->link = connection->link;
+	atomic_fetch_sub(&connection->loop->connections, 1);
 	free(connection);
 }
 
@@ -176,15 +178,18 @@ static void close_connection(struct h2_connection *connection, bool proper)
 
 /* Writing */
 
-/* Bytes of frames into the buffer, up to `room`; or a long one as it lies. */
-static ssize_t gather(struct h2_connection *connection, size_t room, const void **data)
+/*
+ * Bytes of frames into the loop's buffer, up to `room`. Data goes there by itself,
+ * a frame at a time (h2_put_data); other frames lie at nghttp2.
+ */
+static ssize_t gather(struct h2_connection *connection, size_t room)
 {
-	char *buffer = connection->loop->buffer;
-	size_t size = 0;
+	struct h2_loop *loop = connection->loop;
 
-	*data = buffer;
-	while (size < room) {
-		size_t part;
+	loop->filled = 0;
+	loop->room = room;
+	while (loop->filled == 0 || loop->filled + H2_FRAME_HEAD + LEAST <= room) {
+		size_t filled = loop->filled, part;
 
 		if (!connection->pending_size) {
 			ssize_t next =
@@ -192,39 +197,34 @@ static ssize_t gather(struct h2_connection *connection, size_t room, const void 
 
 			if (next < 0)
 				return -1;
-			if (next == 0)
+			if (next == 0 && loop->filled == filled)
 				break;
 			connection->pending_size = (size_t)next;
 		}
 		part = connection->pending_size;
-		if (part > room - size)
-			part = room - size;
-		if (size == 0 && part >= DIRECT)
-			*data = connection->pending;
-		else if (*data == buffer)
-			memcpy(buffer + size, connection->pending, part);
+		if (part > room - loop->filled)
+			part = room - loop->filled;
+		if (part)
+			memcpy(loop->buffer + loop->filled, connection->pending, part);
 		connection->pending += part;
 		connection->pending_size -= part;
-		size += part;
-		if (*data != buffer)
-			break;
+		loop->filled += part;
 	}
-	return (ssize_t)size;
+	return (ssize_t)loop->filled;
 }
 
 static ssize_t send_record(struct h2_connection *connection)
 {
 	gnutls_session_t session = connection->base->session;
 	size_t room = gnutls_record_get_max_size(session);
-	const void *data = NULL;
 	ssize_t size = 0, sent;
 
 	if (!connection->tls_unsent) {
-		size = gather(connection, room < H2_RECORD ? room : H2_RECORD, &data);
+		size = gather(connection, room < H2_RECORD ? room : H2_RECORD);
 		if (size <= 0)
 			return size;
 	}
-	sent = gnutls_record_send(session, data, (size_t)size);
+	sent = gnutls_record_send(session, size ? connection->loop->buffer : NULL, (size_t)size);
 	connection->tls_unsent = sent == GNUTLS_E_AGAIN || sent == GNUTLS_E_INTERRUPTED;
 	connection->blocked = connection->tls_unsent;
 	if (sent < 0)
@@ -371,6 +371,61 @@ static void read_frames(struct h2_connection *connection)
 
 /* Beginning */
 
+/*
+ * Each session has a buffer of 16 KB for frames, data excepted. Nearly all use
+ * only its beginning: what comes behind it takes no memory if it has pages of its own.
+ */
+static void *session_malloc(size_t size, void *context)
+{
+	struct h2_connection *connection = context;
+	void *pages;
+
+	if (size < H2_RECORD || connection->frames)
+		return malloc(size);
+	pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		return malloc(size);
+	connection->frames = pages;
+	connection->frames_size = size;
+	return pages;
+}
+
+static void session_free(void *memory, void *context)
+{
+	struct h2_connection *connection = context;
+
+	if (!memory || memory != connection->frames) {
+		free(memory);
+		return;
+	}
+	munmap(memory, connection->frames_size);
+	connection->frames = NULL;
+}
+
+static void *session_calloc(size_t count, size_t size, void *context)
+{
+	(void)context;
+	return calloc(count, size);
+}
+
+static void *session_realloc(void *memory, size_t size, void *context)
+{
+	struct h2_connection *connection = context;
+	size_t old = connection->frames_size;
+	void *other;
+
+	if (!memory)
+		return session_malloc(size, context);
+	if (memory != connection->frames)
+		return realloc(memory, size);
+	other = malloc(size);
+	if (!other)
+		return NULL;
+	memcpy(other, memory, size < old ? size : old);
+	session_free(memory, context);
+	return other;
+}
+
 static int begin_http(struct h2_connection *connection)
 {
 	struct http2_set *set = connection->loop->set;
@@ -379,13 +434,15 @@ static int begin_http(struct h2_connection *connection)
 		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, config->http2_streams},
 		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
 		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)config->head_bytes}};
+	nghttp2_mem memory = {connection, session_malloc, session_free, session_calloc,
+			      session_realloc};
 	gnutls_datum_t protocol;
 
 	if (gnutls_alpn_get_selected_protocol(connection->base->session, &protocol) != 0 ||
 	    protocol.size != 2 || memcmp(protocol.data, "h2", 2) != 0)
 		return -1;
-	if (nghttp2_session_server_new2(&connection->http, set->callbacks, connection,
-					set->options) != 0)
+	if (nghttp2_session_server_new3(&connection->http, set->callbacks, connection, set->options,
+					&memory) != 0)
 		return -1;
 	connection->state = H2_OPEN;
 	connection->budget = BUDGET * 1000;
@@ -472,7 +529,7 @@ static void look(struct h2_connection *connection, uint32_t events)
 	unwatch(connection);
 	base->session = NULL; /* the library's, which goes unused */
 	connection->state = H2_HANDSHAKE;
-	if (make_session(loop, base) != 0) {
+	if (mhd_detach(base) != 0 || make_session(loop, base) != 0) {
 		log_error("a TLS session could not be made");
 		close_connection(connection, false);
 		return;
@@ -714,10 +771,113 @@ static void *run_loop(void *context)
 
 /* The set */
 
+static void close_loop(struct h2_loop *loop)
+{
+	if (loop->epoll >= 0)
+		close(loop->epoll);
+	if (loop->event >= 0)
+		close(loop->event);
+	pthread_mutex_destroy(&loop->mutex);
+	free(loop);
+}
+
+/* With the set's mutex held. */
+static int open_loop(struct http2_set *set)
+{
+	struct h2_loop *loop = cox_new(struct h2_loop);
+	struct epoll_event event = {.events = EPOLLIN};
+	sigset_t all, saved;
+	int failed;
+
+	loop->set = set;
+	loop->leaving = set->leaving;
+	pthread_mutex_init(&loop->mutex, NULL);
+	loop->ready_last = &loop->ready;
+	loop->arriving_last = &loop->arriving;
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	loop->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->epoll < 0 || loop->event < 0 ||
+	    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->event, &event) != 0) {
+		failed = errno;
+	} else {
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &saved);
+		failed = pthread_create(&loop->thread, NULL, run_loop, loop);
+		pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	}
+	if (failed) {
+		close_loop(loop);
+		errno = failed;
+		return -1;
+	}
+	set->loops[set->count++] = loop;
+	return 0;
+}
+
+static int prepare(struct http2_set *set)
+{
+	if (set->prepared)
+		return 0;
+	if ((!set->priorities &&
+	     gnutls_priority_init(&set->priorities, TLS_PRIORITIES, NULL) != 0) ||
+	    (!set->callbacks && nghttp2_session_callbacks_new(&set->callbacks) != 0) ||
+	    (!set->options && nghttp2_option_new(&set->options) != 0)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	h2_callbacks_fill(set->callbacks);
+	nghttp2_option_set_no_closed_streams(set->options, 1);
+	/* Blanks around values are trimmed, as those of HTTP/1.1 are. */
+	nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(set->options, 1);
+	/*
+	 * A table of what was said would grow to 10 KB for each client, mostly of
+	 * headers that are never the same twice. (To want a smaller one of clients
+	 * would end what older Go clients say: they do not hear of it.)
+	 */
+	nghttp2_option_set_max_deflate_dynamic_table_size(set->options, 0);
+	/* Our own budget comes first, and says what it is. */
+	nghttp2_option_set_stream_reset_rate_limit(set->options, 2 * BUDGET, 2 * BUDGET_RATE);
+	set->prepared = true;
+	return 0;
+}
+
+/* The one with the fewest connections; NULL: there is none. With the set's mutex held. */
+static struct h2_loop *least_loaded(const struct http2_set *set)
+{
+	struct h2_loop *least = NULL;
+
+	for (unsigned i = 0; i < set->count; i++)
+		if (!least ||
+		    atomic_load(&set->loops[i]->connections) < atomic_load(&least->connections))
+			least = set->loops[i];
+	return least;
+}
+
+int http2_set_begin(struct http2_set *set)
+{
+	const struct h2_loop *least;
+
+	cox_lock_scope(&set->mutex);
+	least = least_loaded(set);
+	if (set->count == set->most || (least && !atomic_load(&least->connections)))
+		return 0;
+	if (prepare(set) == 0 && open_loop(set) == 0) {
+		set->failing = false;
+		return 0;
+	}
+	if (!set->failing)
+		log_error("begin an HTTP/2 thread: %s", strerror(errno));
+	set->failing = true;
+	return least ? 0 : -1;
+}
+
 void http2_set_take(struct http2_set *set, struct connection *connection)
 {
-	struct h2_loop *loop = set->loops[atomic_fetch_add(&set->next, 1) % set->count];
+	struct h2_loop *loop;
 
+	cox_lock_scope(&set->mutex);
+	loop = least_loaded(set);
+	atomic_fetch_add(&loop->connections, 1);
 	cox_lock_scope(&loop->mutex);
 	connection->next_arriving = NULL;
 	*loop->arriving_last = connection;
@@ -727,12 +887,14 @@ void http2_set_take(struct http2_set *set, struct connection *connection)
 
 void http2_set_go_away(struct http2_set *set, bool now)
 {
+	cox_lock_scope(&set->mutex);
+	if (set->leaving != LEAVE_NOW)
+		set->leaving = now ? LEAVE_NOW : LEAVE;
 	for (unsigned i = 0; i < set->count; i++) {
 		struct h2_loop *loop = set->loops[i];
 
 		cox_lock_scope(&loop->mutex);
-		if (loop->leaving != LEAVE_NOW)
-			loop->leaving = now ? LEAVE_NOW : LEAVE;
+		loop->leaving = set->leaving;
 		wake_loop(loop);
 	}
 }
@@ -741,6 +903,7 @@ void http2_set_end(struct http2_set *set, bool cut)
 {
 	if (!atomic_load(&set->streams))
 		return;
+	cox_lock_scope(&set->mutex);
 	for (unsigned i = 0; i < set->count; i++) {
 		struct h2_loop *loop = set->loops[i];
 
@@ -756,16 +919,6 @@ size_t http2_set_count(struct http2_set *set)
 	return atomic_load(&set->streams);
 }
 
-static void close_loop(struct h2_loop *loop)
-{
-	if (loop->epoll >= 0)
-		close(loop->epoll);
-	if (loop->event >= 0)
-		close(loop->event);
-	pthread_mutex_destroy(&loop->mutex);
-	free(loop);
-}
-
 void http2_set_close(struct http2_set *set)
 {
 	for (unsigned i = 0; i < set->count; i++) {
@@ -778,76 +931,20 @@ void http2_set_close(struct http2_set *set)
 		pthread_join(loop->thread, NULL);
 		close_loop(loop);
 	}
-	gnutls_priority_deinit(set->priorities);
+	if (set->priorities)
+		gnutls_priority_deinit(set->priorities);
 	nghttp2_session_callbacks_del(set->callbacks);
 	nghttp2_option_del(set->options);
+	pthread_mutex_destroy(&set->mutex);
 	free(set);
 }
 
-static int open_loop(struct http2_set *set, struct cox_error *err)
-{
-	struct h2_loop *loop = cox_new(struct h2_loop);
-	struct epoll_event event = {.events = EPOLLIN};
-	sigset_t all, saved;
-	int failed;
-
-	loop->set = set;
-	pthread_mutex_init(&loop->mutex, NULL);
-	loop->ready_last = &loop->ready;
-	loop->arriving_last = &loop->arriving;
-	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-	loop->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (loop->epoll < 0 || loop->event < 0 ||
-	    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->event, &event) != 0) {
-		failed = errno;
-		close_loop(loop);
-		return error_errno(err, failed, "make an epoll set for HTTP/2");
-	}
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	failed = pthread_create(&loop->thread, NULL, run_loop, loop);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	if (failed) {
-		close_loop(loop);
-		return error_errno(err, failed, "start an HTTP/2 thread");
-	}
-	set->loops[set->count++] = loop;
-	return 0;
-}
-
-static int prepare(struct http2_set *set)
-{
-	if (gnutls_priority_init(&set->priorities, TLS_PRIORITIES, NULL) != 0) {
-		set->priorities = NULL;
-		return -1;
-	}
-	if (nghttp2_session_callbacks_new(&set->callbacks) != 0 ||
-	    nghttp2_option_new(&set->options) != 0)
-		return -1;
-	h2_callbacks_fill(set->callbacks);
-	nghttp2_option_set_no_closed_streams(set->options, 1);
-	/* Blanks around values are trimmed, as those of HTTP/1.1 are. */
-	nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(set->options, 1);
-	/* Our own budget comes first, and says what it is. */
-	nghttp2_option_set_stream_reset_rate_limit(set->options, 2 * BUDGET, 2 * BUDGET_RATE);
-	return 0;
-}
-
-struct http2_set *http2_set_open(struct http_server *server, unsigned threads,
-				 struct cox_error *err)
+struct http2_set *http2_set_open(struct http_server *server, unsigned threads)
 {
 	struct http2_set *set = cox_calloc(1, sizeof(*set) + threads * sizeof(set->loops[0]));
 
 	set->server = server;
-	if (prepare(set) != 0) {
-		error_set(err, COX_REASON_INTERNAL_ERROR, "prepare HTTP/2");
-		http2_set_close(set);
-		return NULL;
-	}
-	while (set->count < threads)
-		if (open_loop(set, err) != 0) {
-			http2_set_close(set);
-			return NULL;
-		}
+	set->most = threads;
+	pthread_mutex_init(&set->mutex, NULL);
 	return set;
 }

@@ -11,8 +11,10 @@
 
 struct http2_set;
 
-struct http2_set *http2_set_open(struct http_server *server, unsigned threads,
-				 struct cox_error *err);
+/* At most so many loops, which begin as connections come. */
+struct http2_set *http2_set_open(struct http_server *server, unsigned threads);
+/* Before http2_set_take: sees to it that there is a loop; -1: none could begin. */
+int http2_set_begin(struct http2_set *set) COX_MUST_CHECK;
 /*
  * Takes a connection that waits for its client in the TLS handshake. As soon as
  * there is something to read, it goes back by mhd_go_on; unless nothing was read

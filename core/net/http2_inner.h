@@ -42,6 +42,8 @@ struct h2_connection {
 	struct h2_stream *owed;	   /* are to be told that they may write */
 	const uint8_t *pending;	   /* of a frame that was partly sent */
 	size_t pending_size;
+	void *frames; /* nghttp2's buffer for them, if it has pages of its own */
+	size_t frames_size;
 	unsigned timed;	  /* streams with a time limit */
 	unsigned held;	  /* requests that somebody has */
 	unsigned lost;	  /* those of them whose stream is over */
@@ -118,6 +120,7 @@ struct h2_loop {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	int epoll, event;
+	_Atomic unsigned connections;			   /* that it has, or is to take */
 	bool sleeping, stopping, end_streams, cut_streams; /* under the mutex */
 	uint8_t leaving;				   /* likewise */
 	struct connection *arriving, **arriving_last;	   /* likewise */
@@ -125,7 +128,8 @@ struct h2_loop {
 	/* the thread's own */
 	struct h2_connection *all, *dirty;
 	uint64_t now, ticked;
-	uint8_t left; /* how far `leaving` was done */
+	uint8_t left;	     /* how far `leaving` was done */
+	size_t filled, room; /* of the buffer, while a record is made in it */
 	char buffer[2 * H2_RECORD];
 };
 
@@ -135,7 +139,10 @@ struct http2_set {
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_option *options;
 	_Atomic size_t streams;
-	_Atomic unsigned next;
+	unsigned most;
+	pthread_mutex_t mutex;	/* from here on; loops are there for good once they are */
+	bool prepared, failing; /* failing: to begin a loop, and it was said */
+	uint8_t leaving;
 	unsigned count;
 	struct h2_loop *loops[];
 };
@@ -156,6 +163,9 @@ void h2_callbacks_fill(nghttp2_session_callbacks *callbacks);
 
 /* http2_stream.c */
 
+/* Puts the frame around data that was read to behind where its head is to be. */
+int h2_put_data(nghttp2_session *http, nghttp2_frame *frame, const uint8_t *head, size_t size,
+		nghttp2_data_source *source, void *context);
 extern const struct http_request_ops h2_request_ops;
 
 /* By its number; NULL when we have done with it. */

@@ -449,16 +449,16 @@ static int on_closed(nghttp2_session *http, int32_t id, uint32_t code, void *con
 	return 0;
 }
 
-/* A frame of data fits into one TLS record with its head. */
+/* A frame of data fits into what the TLS record has left, with its head. */
 static ssize_t frame_length(nghttp2_session *http, uint8_t type, int32_t id, int32_t session_window,
 			    int32_t stream_window, uint32_t most, void *context)
 {
-	int32_t length = H2_RECORD - H2_FRAME_HEAD;
+	const struct h2_loop *loop = ((struct h2_connection *)context)->loop;
+	int32_t length = (int32_t)(loop->room - loop->filled) - H2_FRAME_HEAD;
 
 	(void)http;
 	(void)type;
 	(void)id;
-	(void)context;
 	if (session_window < length)
 		length = session_window;
 	if (stream_window < length)
@@ -477,4 +477,5 @@ void h2_callbacks_fill(nghttp2_session_callbacks *callbacks)
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_closed);
 	nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, frame_length);
+	nghttp2_session_callbacks_set_send_data_callback(callbacks, h2_put_data);
 }

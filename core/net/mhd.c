@@ -21,6 +21,7 @@
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <gnutls/abstract.h>
 #include <linux/tcp.h>
 #include <microhttpd.h>
@@ -160,12 +161,6 @@ void mhd_go_on(struct connection *connection)
 {
 	connection->stage = CONNECTION_IDLE;
 	connection->suspended = false;
-	MHD_resume_connection(connection->library);
-}
-
-void mhd_give_back(struct connection *connection)
-{
-	connection->stage = CONNECTION_OVER;
 	MHD_resume_connection(connection->library);
 }
 
@@ -517,8 +512,8 @@ static bool is_settled(struct connection *connection)
 /*
  * What TLS reads with. Until it is clear what the client wants to speak, this
  * looks at the ClientHello and leaves it where it is. A client that offers
- * HTTP/2 is suspended here before the library has seen a byte; the session that
- * the library has made for it goes unused, since HTTP/2 makes one of its own.
+ * HTTP/2 is suspended here before the library has seen a byte, and is detached;
+ * the library's session goes unused, since HTTP/2 makes one of its own.
  *
  * A connection is suspended, too, whenever a handshake waits for its client:
  * the library would ask again and again without a pause (0.9.75).
@@ -534,6 +529,11 @@ static ssize_t tls_read(gnutls_transport_ptr_t context, void *data, size_t size)
 		got = recv(connection->fd, data, size, 0);
 		if (connection->shaken || got >= 0 || errno != EAGAIN)
 			return got;
+	}
+	if (http2_set_begin(connection->server->http2) != 0) {
+		/* HTTP/1.1 is better than nothing, even with the library's way to wait. */
+		connection->settled = connection->shaken = true;
+		return recv(connection->fd, data, size, 0);
 	}
 	connection->stage = CONNECTION_TAKEN;
 	suspend(connection);
@@ -587,6 +587,7 @@ static void open_connection(struct http_server *server, struct MHD_Connection *l
 
 	connection->server = server;
 	connection->library = library;
+	connection->references = 1;
 	info = MHD_get_connection_info(library, MHD_CONNECTION_INFO_CONNECTION_FD);
 	connection->fd = info->connect_fd;
 	listen_describe_peer(connection->fd, connection->peer, &request->peer_port,
@@ -598,7 +599,11 @@ static void open_connection(struct http_server *server, struct MHD_Connection *l
 	}
 	atomic_store(&connection->deadline, clock_monotonic() + server->config.head_time);
 	atomic_fetch_add(&server->accepted, 1);
-	atomic_fetch_add(&server->open, 1);
+	/* The library does not count those that are detached. */
+	if (atomic_fetch_add(&server->open, 1) >= server->most) {
+		atomic_fetch_add(&server->cut, 1);
+		shutdown(connection->fd, SHUT_RDWR);
+	}
 	cox_lock_scope(&server->mutex);
 	connection->next = server->connections;
 	connection->link = &server->connections;
@@ -608,8 +613,16 @@ static void open_connection(struct http_server *server, struct MHD_Connection *l
 	*slot = connection;
 }
 
-static void close_connection(struct http_server *server, struct connection *connection)
+static void unref(struct connection *connection)
 {
+	if (atomic_fetch_sub(&connection->references, 1) == 1)
+		free(connection);
+}
+
+static void close_connection(struct connection *connection)
+{
+	struct http_server *server = connection->server;
+
 	pthread_mutex_lock(&server->mutex);
 	*connection->link = connection->next;
 	if (connection->next)
@@ -619,17 +632,68 @@ static void close_connection(struct http_server *server, struct connection *conn
 	tls_state_unref(connection->tls);
 	free(connection->chain);
 	free(connection->problem);
-	free(connection);
+	if (connection->detached)
+		close(connection->fd);
+	unref(connection);
 	atomic_fetch_sub(&server->open, 1);
+}
+
+/* The library gets a socket that leads nowhere to close in place of the client's. */
+static int exchange_socket(struct connection *connection)
+{
+	cox_autoclose int nowhere = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int own = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (nowhere < 0 || own < 0 || dup3(nowhere, connection->fd, O_CLOEXEC) < 0) {
+		cox_cleanup_close(&own);
+		return -1;
+	}
+	connection->fd = own;
+	return 0;
+}
+
+int mhd_detach(struct connection *connection)
+{
+	int failed;
+
+	pthread_mutex_lock(&connection->server->mutex);
+	failed = exchange_socket(connection);
+	pthread_mutex_unlock(&connection->server->mutex);
+	if (failed)
+		return -1;
+	connection->detached = true;
+	atomic_fetch_add(&connection->references, 1);
+	atomic_fetch_add(&connection->server->detaching, 1);
+	connection->session = NULL;
+	connection->stage = CONNECTION_OVER;
+	MHD_resume_connection(connection->library);
+	return 0;
+}
+
+void mhd_give_back(struct connection *connection)
+{
+	if (connection->detached) {
+		close_connection(connection);
+		return;
+	}
+	connection->stage = CONNECTION_OVER;
+	MHD_resume_connection(connection->library);
 }
 
 static void on_connection(void *context, struct MHD_Connection *library, void **slot,
 			  enum MHD_ConnectionNotificationCode code)
 {
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		open_connection(context, library, slot);
-	else if (*slot)
-		close_connection(context, *slot);
+	struct connection *connection = *slot;
+	struct http_server *server = context;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		open_connection(server, library, slot);
+	} else if (connection && connection->detached) {
+		unref(connection);
+		atomic_fetch_sub(&server->detaching, 1);
+	} else if (connection) {
+		close_connection(connection);
+	}
 }
 
 /* The daemon */
@@ -676,8 +740,6 @@ int mhd_start(struct http_server *server, struct listener *listener, unsigned co
 	sigset_t all, saved;
 	size_t count = 0;
 
-	if (connections < config->threads)
-		connections = config->threads;
 	options[count++] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL};
 	options[count++] =
 		(struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT, (intptr_t)connections, NULL};

@@ -166,8 +166,12 @@ static int open_listeners(struct http_server *server, const struct http_config *
 static int start(struct http_server *server, const struct http_config *config,
 		 struct cox_error *err)
 {
-	unsigned share = server->config.connections / (unsigned)config->listen_count;
+	unsigned listens = (unsigned)config->listen_count;
+	unsigned share = server->config.connections / listens;
 
+	if (share < server->config.threads)
+		share = server->config.threads;
+	server->most = share * listens;
 	if (config->tls) {
 		server->has_tls = true;
 		if (gnutls_session_ticket_key_generate(&server->ticket_key) != 0)
@@ -183,11 +187,8 @@ static int start(struct http_server *server, const struct http_config *config,
 				server->config.linger_time, err);
 	if (!server->streams || sweep_start(server, err) != 0)
 		return -1;
-	if (server->has_tls) {
-		server->http2 = http2_set_open(server, server->config.stream_threads, err);
-		if (!server->http2)
-			return -1;
-	}
+	if (server->has_tls)
+		server->http2 = http2_set_open(server, server->config.stream_threads);
 	for (size_t i = 0; i < server->listener_count; i++)
 		if (mhd_start(server, &server->listeners[i], share, err) != 0)
 			return -1;
@@ -325,7 +326,7 @@ void http_server_close(struct http_server *server, uint64_t grace)
 	sweep_cut(server, false);
 	if (server->streams)
 		wait_for_owners(server, grace);
-	while (atomic_load(&server->open)) {
+	while (atomic_load(&server->open) || atomic_load(&server->detaching)) {
 		sweep_cut(server, true);
 		end_streams(server, true);
 		sweep_tell_all_gone(server);

@@ -371,6 +371,28 @@ static void test_protocols(void **state)
 	close_server();
 }
 
+/* No thread can be had for it: then it is HTTP/1.1. */
+static void test_no_thread(void **state)
+{
+	pthread_attr_t usual, endless;
+
+	(void)state;
+	open_server(&(struct http_config){0});
+	assert_int_equal(pthread_getattr_default_np(&usual), 0);
+	assert_int_equal(pthread_getattr_default_np(&endless), 0);
+	assert_int_equal(pthread_attr_setstacksize(&endless, (size_t)1 << 47), 0);
+	assert_int_equal(pthread_setattr_default_np(&endless), 0);
+	plain_exchange(NULL, "http/1.1", 0);
+	plain_exchange(NULL, "h2,http/1.1", 0);
+	plain_exchange(NULL, "h2,http/1.1", 100);
+	assert_int_equal(pthread_setattr_default_np(&usual), 0);
+	join_as(NULL);
+	expect(ask("/"), 200, "GET /||||a||127.0.0.1|0|");
+	close_both();
+	pthread_attr_destroy(&usual);
+	pthread_attr_destroy(&endless);
+}
+
 static void test_identities(void **state)
 {
 	struct http_tls tls = tls_of(&server_identity, &other_ca);
@@ -445,8 +467,8 @@ int main(void)
 		cmocka_unit_test(test_many),	     cmocka_unit_test(test_judged),
 		cmocka_unit_test(test_stream),	     cmocka_unit_test(test_stream_ends),
 		cmocka_unit_test(test_backpressure), cmocka_unit_test(test_gone),
-		cmocka_unit_test(test_protocols),    cmocka_unit_test(test_identities),
-		cmocka_unit_test(test_closing),
+		cmocka_unit_test(test_protocols),    cmocka_unit_test(test_no_thread),
+		cmocka_unit_test(test_identities),   cmocka_unit_test(test_closing),
 	};
 
 	return cmocka_run_group_tests_name("http2", tests, http2_prepare, http2_clean);

@@ -58,6 +58,34 @@ static void test_too_large(void **state)
 	close_both();
 }
 
+/* The server has as many connections as it is to have, and no more. */
+static void test_too_many(void **state)
+{
+	struct http_server_counts counts;
+	static struct h2_peer peers[5];
+
+	(void)state;
+	memset(peers, 0, sizeof(peers));
+	open_server(&(struct http_config){.connections = 4});
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(h2_peer_open_tls(&peers[i], port, &ca, NULL, NULL, NULL, "h2"), 0);
+		h2_peer_begin(&peers[i], 65535);
+		h2_peer_wait(&peers[i], peers[i].max_streams == 250);
+	}
+	assert_int_not_equal(h2_peer_open_tls(&peers[4], port, &ca, NULL, NULL, NULL, "h2"), 0);
+	h2_peer_close(&peers[4]);
+	peer_wait((http_server_count(server, &counts), counts.connections == 4));
+	assert_int_equal(counts.accepted, 5);
+	assert_int_equal(counts.cut, 1);
+	h2_peer_close(&peers[0]);
+	peer_wait((http_server_count(server, &counts), counts.connections == 3));
+	join_as(NULL);
+	expect(ask("/"), 200, "GET /||||a||127.0.0.1|0|");
+	for (int i = 1; i < 4; i++)
+		h2_peer_close(&peers[i]);
+	close_both();
+}
+
 /* Hostile clients */
 
 static void expect_calm(void)
@@ -290,10 +318,15 @@ static void test_silent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_too_large),     cmocka_unit_test(test_floods),
-		cmocka_unit_test(test_rapid_reset),   cmocka_unit_test(test_reset_and_kept),
-		cmocka_unit_test(test_continuations), cmocka_unit_test(test_compressed_and_kept),
-		cmocka_unit_test(test_slow),	      cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_floods),
+		cmocka_unit_test(test_rapid_reset),
+		cmocka_unit_test(test_reset_and_kept),
+		cmocka_unit_test(test_continuations),
+		cmocka_unit_test(test_compressed_and_kept),
+		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_silent),
 	};
 
