@@ -358,6 +358,8 @@ static void read_frames(struct h2_connection *connection)
 		if (taken < 0) {
 			log_verbose(4, "HTTP/2 of %s: %s", connection->base->peer,
 				    nghttp2_strerror((int)taken));
+			if (taken == NGHTTP2_ERR_FLOODED && !connection->ending)
+				atomic_fetch_add(&loop->set->server->cut, 1);
 			terminate(connection, taken == NGHTTP2_ERR_FLOODED
 						      ? NGHTTP2_ENHANCE_YOUR_CALM
 						      : NGHTTP2_PROTOCOL_ERROR);
@@ -837,6 +839,7 @@ static int prepare(struct http2_set *set)
 	nghttp2_option_set_max_deflate_dynamic_table_size(set->options, 0);
 	/* Our own budget comes first, and says what it is. */
 	nghttp2_option_set_stream_reset_rate_limit(set->options, 2 * BUDGET, 2 * BUDGET_RATE);
+	nghttp2_option_set_max_outbound_ack(set->options, (size_t)2 * BUDGET);
 	set->prepared = true;
 	return 0;
 }
