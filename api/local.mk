@@ -4,6 +4,7 @@
 coxincludedir = $(includedir)/coxswain
 coxinclude_HEADERS = \
 	%D%/coxswain/admission.h \
+	%D%/coxswain/cloud.h \
 	%D%/coxswain/cluster.h \
 	%D%/coxswain/controller.h \
 	%D%/coxswain/object.h \

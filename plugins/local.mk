@@ -40,3 +40,4 @@ include plugins/admission/serviceaccount/local.mk
 include plugins/scheduler/default/local.mk
 include plugins/scheduler/packed/local.mk
 include plugins/proxy/userspace/local.mk
+include plugins/cloud/local/local.mk

@@ -28,6 +28,8 @@ extern "C" {
 
 #define COX_CONTROLLER_OPS_ABI 0u
 
+struct cox_cloud; /* <coxswain/cloud.h> */
+
 struct cox_source {
 	uint32_t struct_size;
 	uint32_t reserved;
@@ -71,6 +73,8 @@ struct cox_controller_setup {
 		     struct cox_error *err);
 	/* Adds `key` once, after `delay_ns`. 0, or -1: no such queue. */
 	int (*enqueue)(void *builder, const char *queue, const char *key, uint64_t delay_ns);
+	/* What --cloud-provider names, valid until stop(); NULL: nothing is named. */
+	const struct cox_cloud *cloud;
 };
 
 struct cox_controller_ops {

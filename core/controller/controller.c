@@ -438,6 +438,7 @@ static int set_up(struct controller *controller, struct cox_error *err)
 		.drop_source = builder_drop_source,
 		.every = builder_every,
 		.enqueue = builder_enqueue,
+		.cloud = plugin->cloud,
 	};
 	if (plugin->plugin) {
 		host_call_scope(plugin->plugin);

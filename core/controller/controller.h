@@ -26,7 +26,8 @@ struct controller_plugin {
 	const struct cox_controller_ops *ops;
 	void *self;
 	struct host_plugin *plugin;
-	struct client *client; /* its own identity; NULL: that of the controllers */
+	struct client *client;	       /* its own identity; NULL: that of the controllers */
+	const struct cox_cloud *cloud; /* NULL: none; outlives the controllers */
 };
 
 /* Calls its setup(); before controllers_start. */

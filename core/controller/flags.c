@@ -99,10 +99,10 @@ const struct flag controller_manager_flags[] = {
 	ENTRY(STRING, "service-cluster-ip-range", service_cluster_ip_range, NULL,
 	      "Range of the addresses of services"),
 	ENTRY(STRING, "cluster-name", cluster_name, "kubernetes", "Name of the cluster"),
-	ENTRY(STRING, "cloud-provider", cloud_provider, NULL, "Cloud plugin; empty: none",
-	      NO_EFFECT),
+	ENTRY(STRING, "cloud-provider", cloud_provider, NULL,
+	      "Cloud plugin; empty or \"external\": none"),
 	ENTRY(STRING, "cloud-config", cloud_config, NULL,
-	      "File with the settings of the cloud plugin", NO_EFFECT),
+	      "File with the settings of the cloud plugin"),
 	/* keys */
 	ENTRY(STRING, "service-account-private-key-file", service_account_private_key_file, NULL,
 	      "File with the key to sign service account tokens"),

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "client/connect.h"
 #include "client/leader.h"
+#include "controller/cloud.h"
 #include "controller/controller.h"
 #include "controller/flags.h"
 #include "controller/options.h"
@@ -69,6 +70,7 @@ struct manager {
 	struct controller_manager_config *config;
 	COX_VEC(struct host_plugin *) plugins;
 	size_t started_plugins;
+	struct cloud cloud;
 	struct client *client;
 	struct controllers *controllers;
 	struct leader *leader;
@@ -150,6 +152,8 @@ static int manager_prepare(struct daemon *daemon, struct cox_error *err)
 	daemon->state = manager;
 	manager->config = daemon->config;
 	pthread_mutex_init(&manager->mutex, NULL);
+	if (cloud_open(&manager->cloud, daemon, manager->config, err))
+		return -1;
 	controller_names_choose(&manager->config->controllers, &names);
 	for (size_t i = 0; i < names.count && !failed; i++)
 		failed = open_plugin(daemon, names.items[i], err);
@@ -175,7 +179,8 @@ static int add_controllers(struct manager *manager, struct cox_error *err)
 		const struct controller_plugin added = {.name = host_name(plugin),
 							.ops = host_ops(plugin),
 							.self = host_self(plugin),
-							.plugin = plugin};
+							.plugin = plugin,
+							.cloud = cloud_table(&manager->cloud)};
 
 		if (host_get_ready(plugin, err) ||
 		    controllers_add(manager->controllers, &added, err) || host_start(plugin, err))
@@ -246,7 +251,8 @@ static int manager_start(struct daemon *daemon, struct cox_error *err)
 	if (connect_client(daemon, err) || open_health(manager, err))
 		return -1;
 	manager->controllers = controllers_new(manager->client, "kube-controller-manager", err);
-	if (!manager->controllers || add_controllers(manager, err))
+	if (!manager->controllers || cloud_start(&manager->cloud, err) ||
+	    add_controllers(manager, err))
 		return -1;
 	return start_work(manager, err);
 }
@@ -266,6 +272,7 @@ static void manager_stop(struct daemon *daemon)
 	for (size_t i = manager->plugins.count; i > 0; i--)
 		host_close(manager->plugins.items[i - 1]);
 	cox_vec_free(&manager->plugins);
+	cloud_close(&manager->cloud);
 	client_free(manager->client);
 	pthread_mutex_destroy(&manager->mutex);
 	free(manager);

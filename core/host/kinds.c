@@ -10,6 +10,7 @@
 #include <coxswain/admission.h>
 #include <coxswain/authenticator.h>
 #include <coxswain/authorizer.h>
+#include <coxswain/cloud.h>
 #include <coxswain/controller.h>
 #include <coxswain/kit/buf.h>
 #include <coxswain/network.h>
@@ -58,6 +59,13 @@ static const struct host_op authorizer_ops[] = {
 };
 static const char *const authorizer_known[] = {"AlwaysAllow", "AlwaysDeny", "ABAC", "RBAC",
 					       "Node",	      "Webhook",    NULL};
+
+static const struct host_op cloud_ops[] = {
+	OPTIONAL(cloud, balancer_get),	   OPTIONAL(cloud, balancer_ensure),
+	OPTIONAL(cloud, balancer_update),  OPTIONAL(cloud, balancer_remove),
+	OPTIONAL(cloud, balancer_restore),
+};
+static const char *const cloud_known[] = {"local", NULL};
 
 static const struct host_op controller_ops[] = {
 	REQUIRED(controller, setup),
@@ -142,6 +150,7 @@ static const char *const volume_known[] = {"emptydir",	"hostpath",    "secret", 
 		       "list every operation of " #kind)
 
 ALL_LISTED(admission);
+ALL_LISTED(cloud);
 ALL_LISTED(controller);
 ALL_LISTED(network);
 ALL_LISTED(proxy);
@@ -154,10 +163,11 @@ ALL_LISTED(volume);
 
 static const struct host_kind kinds[] = {
 	KIND(admission, COX_ADMISSION_OPS_ABI),	  KIND(authenticator, COX_AUTHENTICATOR_OPS_ABI),
-	KIND(authorizer, COX_AUTHORIZER_OPS_ABI), KIND(controller, COX_CONTROLLER_OPS_ABI),
-	KIND(network, COX_NETWORK_OPS_ABI),	  KIND(proxy, COX_PROXY_OPS_ABI),
-	KIND(runtime, COX_RUNTIME_OPS_ABI),	  KIND(scheduler, COX_SCHEDULER_OPS_ABI),
-	KIND(storage, COX_STORAGE_OPS_ABI),	  KIND(volume, COX_VOLUME_OPS_ABI),
+	KIND(authorizer, COX_AUTHORIZER_OPS_ABI), KIND(cloud, COX_CLOUD_OPS_ABI),
+	KIND(controller, COX_CONTROLLER_OPS_ABI), KIND(network, COX_NETWORK_OPS_ABI),
+	KIND(proxy, COX_PROXY_OPS_ABI),		  KIND(runtime, COX_RUNTIME_OPS_ABI),
+	KIND(scheduler, COX_SCHEDULER_OPS_ABI),	  KIND(storage, COX_STORAGE_OPS_ABI),
+	KIND(volume, COX_VOLUME_OPS_ABI),
 };
 
 const struct host_kind *host_kind_find(const char *name)

@@ -8,3 +8,4 @@ include tests/conformance/authenticator/local.mk
 include tests/conformance/admission/local.mk
 include tests/conformance/scheduler/local.mk
 include tests/conformance/proxy/local.mk
+include tests/conformance/cloud/local.mk
