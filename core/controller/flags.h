@@ -33,6 +33,7 @@ struct controller_manager_config {
 	int64_t concurrent_replicaset_syncs;
 	int64_t concurrent_deployment_syncs;
 	int64_t concurrent_namespace_syncs;
+	int64_t concurrent_service_syncs;
 	int64_t concurrent_gc_syncs;
 	/* how often */
 	uint64_t service_sync_period;

@@ -34,6 +34,7 @@ static const char *const by_default[] = {
 	"node",
 	"podgc",
 	"resourcequota",
+	"service",
 	"replication",
 };
 /* clang-format on */
@@ -64,6 +65,7 @@ static const struct {
 	{"podgc-controller", "podgc"},
 	{"pod-garbage-collector-controller", "podgc"},
 	{"resourcequota-controller", "resourcequota"},
+	{"service-lb-controller", "service"},
 };
 
 struct manager {

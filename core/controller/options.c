@@ -33,6 +33,9 @@ static const struct {
 	{"endpoints", "workers", "concurrent-endpoint-syncs"},
 	{"endpointslice", "workers", "concurrent-endpoint-syncs"},
 	{"garbagecollector", "workers", "concurrent-gc-syncs"},
+	{"service", "workers", "concurrent-service-syncs"},
+	{"service", "resync", "service-sync-period"},
+	{"service", "cluster-name", "cluster-name"},
 	{"serviceaccount", "root-ca-file", "root-ca-file"},
 	{"serviceaccount", "private-key-file", "service-account-private-key-file"},
 };

@@ -71,8 +71,8 @@ static const struct host_op controller_ops[] = {
 	REQUIRED(controller, setup),
 	REQUIRED(controller, reconcile),
 };
-static const char *const controller_known[] = {"replication", "endpoints",	"node",
-					       "namespace",   "serviceaccount", NULL};
+static const char *const controller_known[] = {"replication",	 "endpoints", "node", "namespace",
+					       "serviceaccount", "service",   NULL};
 
 static const struct host_op network_ops[] = {
 	REQUIRED(network, status),    OPTIONAL(network, set_pod_cidrs),

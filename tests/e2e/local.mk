@@ -4,7 +4,7 @@
 E2E_TESTS = %D%/wire.bats %D%/watch.bats %D%/hostile.bats %D%/consistency.bats \
 	%D%/objects.bats %D%/apply.bats %D%/secure.bats %D%/http2.bats %D%/durable.bats %D%/start.bats %D%/cascade.bats
 E2E_TESTS += %D%/kubelet.bats %D%/proxy.bats %D%/ends.bats %D%/reload.bats \
-	%D%/controllers.bats %D%/up.bats %D%/preflight.bats \
+	%D%/controllers.bats %D%/balancers.bats %D%/up.bats %D%/preflight.bats \
 	%D%/answers.bats %D%/clients.bats \
 	%D%/resources.bats
 TESTS += $(E2E_TESTS)

@@ -48,6 +48,7 @@ void fixture_run(struct fixture *f, const char *name, ...)
 	plugin.plugin = f->plugin;
 	plugin.ops = host_ops(f->plugin);
 	plugin.self = host_self(f->plugin);
+	plugin.cloud = f->cloud;
 	if (controllers_add(f->controllers, &plugin, &err) || host_start(f->plugin, &err) ||
 	    controllers_start(f->controllers, &err))
 		fail_msg("%s", error_text(&err));

@@ -17,6 +17,7 @@ struct fixture {
 	struct host *host;
 	struct host_plugin *plugin;
 	struct controllers *controllers;
+	const struct cox_cloud *cloud; /* of the test, set before it runs; NULL: none */
 };
 
 /* Set-up and tear-down of a test; `*state` is a struct fixture. */

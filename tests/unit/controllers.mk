@@ -66,3 +66,11 @@ tests_unit_ctl_resourcequota_SOURCES = %D%/ctl_resourcequota.c $(CONTROLLER_FIXT
 tests_unit_ctl_resourcequota_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_ctl_resourcequota_LDADD = $(UNIT_LDADD)
 endif
+
+if PLUGIN_CONTROLLER_SERVICE
+check_PROGRAMS += tests/unit/ctl_service
+TESTS += tests/unit/ctl_service
+tests_unit_ctl_service_SOURCES = %D%/ctl_service.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_service_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_service_LDADD = $(UNIT_LDADD)
+endif
