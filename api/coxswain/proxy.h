@@ -49,7 +49,7 @@ struct cox_proxy_service {
 	size_t cluster_ip_count;
 	const char *const *external_ips;
 	size_t external_ip_count;
-	const char *const *load_balancer_ips; /* of its status */
+	const char *const *load_balancer_ips; /* of its status, with ipMode VIP */
 	size_t load_balancer_ip_count;
 	const struct cox_proxy_port *ports;
 	size_t port_count;

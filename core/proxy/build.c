@@ -70,6 +70,27 @@ static const char *const *texts(struct build *build, const struct cox_value *lis
 	return result;
 }
 
+/*
+ * Addresses with which packets arrive here. Those of a load balancer that sends
+ * packets on under another address ("Proxy") must reach it, from inside too.
+ */
+static const char *const *ingress_ips(struct build *build, const struct cox_value *list,
+				      size_t *count)
+{
+	const char **result =
+		arena_calloc(&build->arena, (objects->count(list) + 1) * sizeof(*result));
+	const struct cox_value *item;
+
+	*count = 0;
+	for (size_t i = 0; (item = objects->at(list, i, NULL)); i++) {
+		const char *ip = objects->text(item, "ip");
+
+		if (*ip && strcmp(objects->text(item, "ipMode"), "Proxy") != 0)
+			result[(*count)++] = ip;
+	}
+	return result;
+}
+
 static void take_ports(struct build *build, const struct cox_value *list,
 		       struct cox_proxy_service *service)
 {
@@ -104,8 +125,9 @@ static void take_service(struct build *build, const struct cox_value *root,
 	}
 	service->external_ips = texts(build, objects->get(root, "spec.externalIPs"), "",
 				      &service->external_ip_count);
-	service->load_balancer_ips = texts(build, objects->get(root, "status.loadBalancer.ingress"),
-					   "ip", &service->load_balancer_ip_count);
+	service->load_balancer_ips =
+		ingress_ips(build, objects->get(root, "status.loadBalancer.ingress"),
+			    &service->load_balancer_ip_count);
 	if (!strcmp(objects->text(root, "spec.externalTrafficPolicy"), "Local"))
 		service->flags |= COX_PROXY_EXTERNAL_LOCAL;
 	if (!strcmp(objects->text(root, "spec.internalTrafficPolicy"), "Local"))

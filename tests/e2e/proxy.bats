@@ -279,6 +279,31 @@ answers() {
 	lacks_rules KUBE-PORTALS-HOST default/headless:
 }
 
+# balanced NAME INGRESS-JSON: a load balancer of somebody else's, and what it says of itself
+balanced() {
+	api POST $services -d "$(service "$1" '{"type":"LoadBalancer","loadBalancerClass":"example.com/theirs","ports":[{"port":80}]}')"
+	expect 201
+	api PATCH "$services/$1/status" -H 'Content-Type: application/merge-patch+json' \
+		-d "{\"status\":{\"loadBalancer\":{\"ingress\":[$2]}}}"
+	expect 200
+	api POST $endpoints -d "$(endpoints_of "$1" '{"port":80}' 172.18.0.10)"
+	expect 201
+}
+
+@test "addresses of load balancers, but not of those that send packets on under another" {
+	balanced given '{"ip":"192.0.2.60"},{"ip":"192.0.2.61","ipMode":"Proxy"},{"hostname":"x.example.com"}'
+	is_there() {
+		rules KUBE-PORTALS-HOST default/given: | grep -q 192.0.2.60
+	}
+	retry 15 is_there
+	same 2 "$(rules KUBE-PORTALS-CONTAINER default/given: | wc -l)"
+	lacks 192.0.2.61 "$(on node iptables-save -t nat)"
+	retry 10 answers ten node http://192.0.2.60/name
+	api DELETE $services/given
+	expect 200
+	retry 10 lacks_rules 'KUBE-.*' default/given:
+}
+
 # rows: 271
 @test "UDP" {
 	local port
