@@ -304,6 +304,40 @@ balanced() {
 	retry 10 lacks_rules 'KUBE-.*' default/given:
 }
 
+# rows: 213
+@test "a load balancer of the cloud plugin, from the node, from pods and from outside" {
+	start_on manager node "$program" kube-controller-manager --plugin-dir="$plugins" \
+		--master="$server" --port=0 --leader-elect=false --controllers=service,endpointslice \
+		--cloud-provider=local --plugin-option=cloud/local:addresses=192.0.2.50
+	api POST $services -d "$(service front '{"type":"LoadBalancer","ports":[{"port":8000}]}')"
+	expect 201
+	api POST $endpoints -d "$(endpoints_of front '{"port":80}' 172.18.0.10)"
+	expect 201
+	is_there() {
+		rules KUBE-PORTALS-HOST default/front: | grep -q 192.0.2.50
+	}
+	retry 20 is_there
+	# The network brings it to the node; nothing there has this address.
+	on world ip route add 192.0.2.50/32 via 192.168.1.124
+	retry 10 answers ten node http://192.0.2.50:8000/name
+	answers ten pods http://192.0.2.50:8000/name
+	answers ten world http://192.0.2.50:8000/name
+	# No other port, and none of it when the service is another's.
+	! on world timeout 3 busybox wget -q -O "$dir/other" http://192.0.2.50:8001/ || return 1
+	api PATCH $services/front -H 'Content-Type: application/merge-patch+json' \
+		-d '{"spec":{"type":"ClusterIP"}}'
+	expect 200
+	is_gone() {
+		! rules 'KUBE-.*' default/front: | grep -q 192.0.2.50
+	}
+	retry 15 is_gone
+	on world ip route del 192.0.2.50/32
+	api DELETE $services/front
+	expect 200
+	retry 10 lacks_rules 'KUBE-.*' default/front:
+	stop_daemon manager
+}
+
 # rows: 271
 @test "UDP" {
 	local port
