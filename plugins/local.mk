@@ -23,6 +23,7 @@ include plugins/controller/podgc/local.mk
 include plugins/controller/resourcequota/local.mk
 include plugins/controller/replication/local.mk
 include plugins/controller/service/local.mk
+include plugins/controller/cloudnode/local.mk
 include plugins/runtime/hollow/local.mk
 include plugins/volume/local.mk
 include plugins/runtime/oci/local.mk

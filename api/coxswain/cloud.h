@@ -75,6 +75,43 @@ struct cox_cloud_ingress_sink {
 			const struct cox_cloud_ingress *ingress);
 };
 
+/* A node that somebody asks about. */
+struct cox_cloud_node {
+	uint32_t struct_size;
+	uint32_t reserved;
+	const struct cox_objects *objects; /* to read it with */
+	const struct cox_object *node;	   /* the Node, as the API has it */
+};
+
+struct cox_cloud_address {
+	const char *type; /* "ExternalIP", "ExternalDNS", "InternalDNS" */
+	const char *address;
+};
+
+/* struct cox_cloud_instance.flags */
+#define COX_CLOUD_SHUT_DOWN 1u /* exists, but is switched off */
+
+/* The machine that a node is; "" where there is nothing to say. */
+struct cox_cloud_instance {
+	uint32_t struct_size;
+	uint32_t flags;
+	const char *provider_id; /* for spec.providerID: "CLOUD://..." */
+	const char *type;	 /* "large": the label node.kubernetes.io/instance-type */
+	const char *zone;	 /* the label topology.kubernetes.io/zone, and its region */
+	const char *region;
+	/* Besides those that the node knows of itself. */
+	const struct cox_cloud_address *addresses;
+	size_t address_count;
+};
+
+/* Takes one instance, or none. Borrowed. */
+struct cox_cloud_instance_sink {
+	uint32_t struct_size;
+	uint32_t reserved;
+	void (*instance)(const struct cox_cloud_instance_sink *sink,
+			 const struct cox_cloud_instance *instance);
+};
+
 struct cox_cloud_ops {
 	/*
 	 * Load balancers. The load balancer as it is; COX_REASON_NOT_FOUND: there
@@ -107,6 +144,14 @@ struct cox_cloud_ops {
 	int (*balancer_restore)(void *self, const struct cox_call *call,
 				const struct cox_cloud_balancer *balancers, size_t count,
 				struct cox_error *err);
+
+	/*
+	 * Instances. Tells the sink what the machine of a node is; nothing, if the
+	 * node is no business of this cloud's. COX_REASON_NOT_FOUND: its machine is
+	 * gone for good, so that the Node may go too once it is silent. Optional.
+	 */
+	int (*instance)(void *self, const struct cox_call *call, const struct cox_cloud_node *node,
+			const struct cox_cloud_instance_sink *sink, struct cox_error *err);
 };
 
 /*
@@ -123,6 +168,8 @@ struct cox_cloud {
 
 COX_STATIC_ASSERT(sizeof(struct cox_cloud_balancer) % sizeof(void *) == 0, "no tail padding");
 COX_STATIC_ASSERT(sizeof(struct cox_cloud_ingress) % sizeof(void *) == 0, "no tail padding");
+COX_STATIC_ASSERT(sizeof(struct cox_cloud_node) % sizeof(void *) == 0, "no tail padding");
+COX_STATIC_ASSERT(sizeof(struct cox_cloud_instance) % sizeof(void *) == 0, "no tail padding");
 COX_STATIC_ASSERT(sizeof(struct cox_cloud_ops) % sizeof(void *) == 0, "no tail padding");
 COX_STATIC_ASSERT(sizeof(struct cox_cloud) % sizeof(void *) == 0, "no tail padding");
 

@@ -59,6 +59,12 @@ static int balancer_restore(void *self, const struct cox_call *call,
 	CALL_CLOUD(balancer_restore, self, call, balancers, count, err);
 }
 
+static int instance(void *self, const struct cox_call *call, const struct cox_cloud_node *node,
+		    const struct cox_cloud_instance_sink *sink, struct cox_error *err)
+{
+	CALL_CLOUD(instance, self, call, node, sink, err);
+}
+
 int cloud_lend(struct cloud *cloud, struct host_plugin *plugin, struct cox_error *err)
 {
 	const struct cox_cloud_ops *has = host_ops(plugin);
@@ -82,6 +88,7 @@ int cloud_lend(struct cloud *cloud, struct host_plugin *plugin, struct cox_error
 			.balancer_remove = balancer_remove,
 			.balancer_restore = has->balancer_restore ? balancer_restore : NULL,
 		};
+	cloud->ops.instance = has->instance ? instance : NULL;
 	cloud->table = (struct cox_cloud){.struct_size = sizeof(cloud->table),
 					  .name = host_name(plugin),
 					  .self = cloud,

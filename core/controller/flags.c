@@ -61,7 +61,7 @@ const struct flag controller_manager_flags[] = {
 	ENTRY(DURATION, "service-sync-period", service_sync_period, "5m0s",
 	      "Time between looks at services with load balancers"),
 	ENTRY(DURATION, "node-sync-period", node_sync_period, "10s",
-	      "Time between looks at the nodes of the cloud", NO_EFFECT),
+	      "Time between looks at the nodes of the cloud"),
 	ENTRY(DURATION, "resource-quota-sync-period", resource_quota_sync_period, "10s",
 	      "Time between full counts of quotas"),
 	ENTRY(DURATION, "namespace-sync-period", namespace_sync_period, "5m0s",

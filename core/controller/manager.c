@@ -35,6 +35,7 @@ static const char *const by_default[] = {
 	"podgc",
 	"resourcequota",
 	"service",
+	"cloudnode",
 	"replication",
 };
 /* clang-format on */
@@ -66,6 +67,9 @@ static const struct {
 	{"pod-garbage-collector-controller", "podgc"},
 	{"resourcequota-controller", "resourcequota"},
 	{"service-lb-controller", "service"},
+	{"cloud-node-controller", "cloudnode"},
+	{"cloud-node-lifecycle", "cloudnode"},
+	{"cloud-node-lifecycle-controller", "cloudnode"},
 };
 
 struct manager {

@@ -33,6 +33,7 @@ static const struct {
 	{"endpoints", "workers", "concurrent-endpoint-syncs"},
 	{"endpointslice", "workers", "concurrent-endpoint-syncs"},
 	{"garbagecollector", "workers", "concurrent-gc-syncs"},
+	{"cloudnode", "period", "node-sync-period"},
 	{"service", "workers", "concurrent-service-syncs"},
 	{"service", "resync", "service-sync-period"},
 	{"service", "cluster-name", "cluster-name"},

@@ -63,7 +63,7 @@ static const char *const authorizer_known[] = {"AlwaysAllow", "AlwaysDeny", "ABA
 static const struct host_op cloud_ops[] = {
 	OPTIONAL(cloud, balancer_get),	   OPTIONAL(cloud, balancer_ensure),
 	OPTIONAL(cloud, balancer_update),  OPTIONAL(cloud, balancer_remove),
-	OPTIONAL(cloud, balancer_restore),
+	OPTIONAL(cloud, balancer_restore), OPTIONAL(cloud, instance),
 };
 static const char *const cloud_known[] = {"local", NULL};
 

@@ -69,6 +69,20 @@ static void add_labels(struct kubelet *kubelet, struct arena *arena, struct valu
 	}
 }
 
+/* Until a controller has asked the cloud about the machine. */
+static void add_cloud_taint(struct kubelet *kubelet, struct arena *arena, struct value *spec)
+{
+	const char *cloud = kubelet->config->cloud_provider;
+	struct value *taint = value_object(arena);
+
+	if (!cloud || strcmp(cloud, "external") != 0)
+		return;
+	value_set_text(arena, taint, "key", "node.cloudprovider.kubernetes.io/uninitialized");
+	value_set_text(arena, taint, "value", "true");
+	value_set_text(arena, taint, "effect", "NoSchedule");
+	value_push(arena, value_make_array(arena, spec, "taints"), taint);
+}
+
 /* KEY=VALUE:EFFECT, or KEY:EFFECT. */
 static void add_taints(struct kubelet *kubelet, struct arena *arena, struct value *spec)
 {
@@ -116,6 +130,20 @@ static void add_address(struct arena *arena, struct value *list, const char *typ
 	value_set_text(arena, one, "type", type);
 	value_set_text(arena, one, "address", address);
 	value_push(arena, list, one);
+}
+
+/* What a cloud says of the machine is not ours to take away. */
+static void keep_addresses(struct arena *arena, const struct value *old, struct value *list)
+{
+	const struct value *have = value_path(old, "status.addresses");
+	const struct value *one;
+
+	for (size_t i = 0; (one = value_at(have, i)); i++) {
+		const char *type = value_get_text(one, "type");
+
+		if (strcmp(type, "InternalIP") != 0 && strcmp(type, "Hostname") != 0)
+			value_push(arena, list, value_copy(arena, one));
+	}
 }
 
 static void add_info(struct kubelet *kubelet, struct arena *arena, struct value *status)
@@ -367,10 +395,12 @@ struct value *node_describe(struct kubelet *kubelet, const struct value *old, st
 	if (kubelet->config->provider_id && *kubelet->config->provider_id)
 		value_set_text(arena, spec, "providerID", kubelet->config->provider_id);
 	add_taints(kubelet, arena, spec);
+	add_cloud_taint(kubelet, arena, spec);
 	status = value_make_object(arena, node, "status");
 	addresses = value_make_array(arena, status, "addresses");
 	add_address(arena, addresses, "InternalIP", kubelet->node_ip);
 	add_address(arena, addresses, "Hostname", kubelet->parts.node_name);
+	keep_addresses(arena, old, addresses);
 	add_amounts(kubelet, arena, status);
 	add_conditions(kubelet, arena, old, status);
 	value_set_int(arena,

@@ -182,6 +182,29 @@ remove() {
 	same 'kube-controller-manager: cloud plugin "local": option "addresses": "192.0.2.1/24": bits are set behind the prefix' "$output"
 }
 
+@test "zones of nodes, and the taint of those that wait for the cloud" {
+	local node
+	for node in three four; do
+		api POST /api/v1/nodes -d "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{
+			\"name\":\"$node\"},\"spec\":{\"taints\":[{\"key\":
+			\"node.cloudprovider.kubernetes.io/uninitialized\",\"value\":\"true\",
+			\"effect\":\"NoSchedule\"},{\"key\":\"mine\",\"effect\":\"NoSchedule\"}]}}"
+		expect 201
+	done
+	start_controller_manager --leader-elect=false --controllers=cloudnode \
+		--cloud-provider=local --plugin-option=cloud/local:region=home \
+		--plugin-option=cloud/local:zone=hall --plugin-option=cloud/local:node-zones=four=attic
+	label() {
+		[ "$(curl -sf "$server/api/v1/nodes/$1" | jq -rc \
+			".metadata.labels.\"topology.kubernetes.io/$2\"")" = "$3" ]
+	}
+	retry 10 label three zone hall
+	retry 10 label four zone attic
+	label four region home
+	same '["mine"]' "$(curl -sf "$server/api/v1/nodes/four" | jq -c '[.spec.taints[].key]')"
+	stop_daemon controller-manager
+}
+
 has_account() {
 	curl -sf -o "$dir/account" "$server/api/v1/namespaces/fresh/serviceaccounts/default"
 }

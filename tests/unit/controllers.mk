@@ -74,3 +74,11 @@ tests_unit_ctl_service_SOURCES = %D%/ctl_service.c $(CONTROLLER_FIXTURE)
 tests_unit_ctl_service_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_ctl_service_LDADD = $(UNIT_LDADD)
 endif
+
+if PLUGIN_CONTROLLER_CLOUDNODE
+check_PROGRAMS += tests/unit/ctl_cloudnode
+TESTS += tests/unit/ctl_cloudnode
+tests_unit_ctl_cloudnode_SOURCES = %D%/ctl_cloudnode.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_cloudnode_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_cloudnode_LDADD = $(UNIT_LDADD)
+endif

@@ -162,10 +162,16 @@ static int sky_restore(void *self, const struct cox_call *call,
 	return failed;
 }
 
-static const struct cox_cloud_ops sky_ops = {sky_get, sky_ensure, sky_update, sky_remove, NULL};
-static const struct cox_cloud_ops restored_ops = {sky_get, sky_ensure, sky_update, sky_remove,
-						  sky_restore};
-static const struct cox_cloud_ops other_ops = {NULL};
+static const struct cox_cloud_ops sky_ops = {.balancer_get = sky_get,
+					     .balancer_ensure = sky_ensure,
+					     .balancer_update = sky_update,
+					     .balancer_remove = sky_remove};
+static const struct cox_cloud_ops restored_ops = {.balancer_get = sky_get,
+						  .balancer_ensure = sky_ensure,
+						  .balancer_update = sky_update,
+						  .balancer_remove = sky_remove,
+						  .balancer_restore = sky_restore};
+static const struct cox_cloud_ops other_ops = {.balancer_get = NULL};
 static const struct cox_cloud sky_cloud = {sizeof(sky_cloud), 0, "sky", NULL, &sky_ops};
 static const struct cox_cloud restored_cloud = {sizeof(restored_cloud), 0, "sky", NULL,
 						&restored_ops};

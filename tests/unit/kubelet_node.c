@@ -113,6 +113,40 @@ static void test_node(void **state)
 	end();
 }
 
+/* It registers as a node that a cloud has to look at, and leaves what that says alone. */
+static void test_node_of_a_cloud(void **state)
+{
+	cox_autoobject *node = NULL;
+	const struct value *root, *addresses;
+
+	(void)state;
+	begin(NULL);
+	stop_kubelet();
+	fake_remove(at.server, "nodes", "", "node-a");
+	at.config.cloud_provider = "external";
+	at.config.node_status_update_frequency = 20 * CLOCK_MILLISECOND;
+	start_kubelet();
+	eventually((object_unref(node), node = fake_get(at.server, "nodes", "", "node-a")) &&
+		   object_path(object_root(node), "status.conditions"));
+	root = object_root(node);
+	assert_string_equal(value_text(object_path(root, "spec.taints[0].key")),
+			    "node.cloudprovider.kubernetes.io/uninitialized");
+	assert_string_equal(value_text(object_path(root, "spec.taints[0].effect")), "NoSchedule");
+	fake_put(at.server, "nodes",
+		 "{\"kind\":\"Node\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"node-a\"},"
+		 "\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"10.9.9.9\"},{"
+		 "\"type\":\"ExternalIP\",\"address\":\"192.0.2.1\"}]}}");
+	/* Its own are written again, the other one stays. */
+	eventually((object_unref(node), node = fake_get(at.server, "nodes", "", "node-a"),
+		    addresses = object_path(object_root(node), "status.addresses"),
+		    addresses->count == 3));
+	assert_string_equal(value_get_text(value_at(addresses, 0), "address"), "10.0.0.9");
+	assert_string_equal(value_get_text(value_at(addresses, 1), "address"), "node-a");
+	assert_string_equal(value_get_text(value_at(addresses, 2), "type"), "ExternalIP");
+	assert_string_equal(value_get_text(value_at(addresses, 2), "address"), "192.0.2.1");
+	end();
+}
+
 /* ---- static pods ---- */
 
 static void write_manifest(const char *name, const char *text)
@@ -484,12 +518,16 @@ static void test_orphans(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_node),	   cmocka_unit_test(test_address),
-		cmocka_unit_test(test_node_tells), cmocka_unit_test(test_static_pods),
-		cmocka_unit_test(test_manifests),  cmocka_unit_test(test_logs),
-		cmocka_unit_test(test_full_disk),  cmocka_unit_test(test_dead_containers),
-		cmocka_unit_test(test_orphans)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_node),
+					   cmocka_unit_test(test_node_of_a_cloud),
+					   cmocka_unit_test(test_address),
+					   cmocka_unit_test(test_node_tells),
+					   cmocka_unit_test(test_static_pods),
+					   cmocka_unit_test(test_manifests),
+					   cmocka_unit_test(test_logs),
+					   cmocka_unit_test(test_full_disk),
+					   cmocka_unit_test(test_dead_containers),
+					   cmocka_unit_test(test_orphans)};
 
 	return cmocka_run_group_tests_name("kubelet_node", tests, NULL, NULL);
 }

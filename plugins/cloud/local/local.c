@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Load balancers without a cloud: each service gets one address of the ranges
- * that the administrator set aside. That packets to these addresses arrive at a
- * node is the network's work (a route, or an address of the node); there the
- * proxy takes them to the service.
+ * that the administrator set aside. And zones of nodes, as he says. That packets to these addresses
+ * arrive at a node is the network's work (a route, or an address of the node); there the proxy
+ * takes them to the service.
  *
  * Which address is whose stands in the services' status and nowhere else: the
  * controller hands them over once, by restore.
@@ -31,7 +31,9 @@ struct held {
 
 struct local {
 	const struct cox_host *host;
-	char *list; /* the ranges as written, for people; NULL: none */
+	char *region, *zone; /* of all nodes; "": not said */
+	char *zones;	     /* "NODE=ZONE,...": of some */
+	char *list;	     /* the ranges as written, for people; NULL: none */
 	struct ranges ranges;
 	pthread_mutex_t mutex;
 	struct cox_map by_name;	   /* struct held, which this map owns */
@@ -277,6 +279,43 @@ static int local_restore(void *self, const struct cox_call *call,
 	return 0;
 }
 
+/* The zone that the list has for a node; its size is 0 if there is none. */
+static const char *zone_of(const struct local *local, const char *node, size_t *size)
+{
+	size_t length = strlen(node);
+
+	for (const char *at = local->zones; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, node, length) && at[length] == '=') {
+			*size = strcspn(at + length + 1, ",");
+			return at + length + 1;
+		}
+	}
+	*size = 0;
+	return "";
+}
+
+/* Every node is a machine of ours, and none is ever known to be gone. */
+static int local_instance(void *self, const struct cox_call *call,
+			  const struct cox_cloud_node *node,
+			  const struct cox_cloud_instance_sink *sink, struct cox_error *err)
+{
+	const struct local *local = self;
+	size_t size;
+	const char *own = zone_of(local, node->objects->name(node->node), &size);
+	cox_autofree char *zone = size ? cox_strndup(own, size) : NULL;
+	const struct cox_cloud_instance instance = {.struct_size = sizeof(instance),
+						    .provider_id = "",
+						    .type = "",
+						    .zone = zone ? zone : local->zone,
+						    .region = local->region};
+
+	(void)call;
+	(void)err;
+	sink->instance(sink, &instance);
+	return 0;
+}
+
 /* ---- the plugin ---- */
 
 static void *local_create(const struct cox_host *host, struct cox_error *err)
@@ -289,12 +328,65 @@ static void *local_create(const struct cox_host *host, struct cox_error *err)
 	return local;
 }
 
+/* It will be the value of a label. */
+static int check_label(const struct local *local, const char *value, size_t size,
+		       struct cox_error *err)
+{
+	static const char alphanumeric[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					   "0123456789";
+	bool good = size <= 63;
+
+	for (size_t i = 0; good && i < size; i++)
+		good = strchr(alphanumeric, value[i]) ||
+		       (i > 0 && i < size - 1 && strchr("-_.", value[i]));
+	if (good)
+		return 0;
+	return local->host->fail(err, COX_REASON_INVALID,
+				 "\"%.*s\" cannot be the value of a label: up to 63 letters, "
+				 "digits and, between them, '-', '_' and '.'",
+				 (int)(size > 80 ? 80 : size), value);
+}
+
+static int config_label(const struct local *local, char **label, const char *value, size_t size,
+			struct cox_error *err)
+{
+	if (check_label(local, value, size, err))
+		return -1;
+	*label = cox_strdup(value);
+	return 0;
+}
+
+static int config_zones(struct local *local, const char *value, struct cox_error *err)
+{
+	for (const char *at = *value ? value : NULL; at; at = strchr(at, ',')) {
+		const char *equals;
+		size_t size;
+
+		at += *at == ',';
+		size = strcspn(at, ",");
+		equals = memchr(at, '=', size);
+		if (!equals || equals == at || equals == at + size - 1)
+			return local->host->fail(err, COX_REASON_INVALID,
+						 "\"%.*s\": want NODE=ZONE",
+						 (int)(size > 80 ? 80 : size), at);
+		if (check_label(local, equals + 1, (size_t)(at + size - equals) - 1, err))
+			return -1;
+	}
+	local->zones = cox_strdup(value);
+	return 0;
+}
+
 static int local_config(void *self, const char *key, const char *value, struct cox_error *err)
 {
 	struct local *local = self;
 	cox_autobuf why = COX_BUF_INIT;
 
-	(void)key; /* the table has one option */
+	if (!strcmp(key, "region"))
+		return config_label(local, &local->region, value, strlen(value), err);
+	if (!strcmp(key, "zone"))
+		return config_label(local, &local->zone, value, strlen(value), err);
+	if (!strcmp(key, "node-zones"))
+		return config_zones(local, value, err);
 	if (!*value)
 		return 0;
 	if (ranges_parse(&local->ranges, value, &why))
@@ -315,11 +407,17 @@ static void local_destroy(void *self)
 	ranges_free(&local->ranges);
 	pthread_mutex_destroy(&local->mutex);
 	free(local->list);
+	free(local->region);
+	free(local->zone);
+	free(local->zones);
 	free(local);
 }
 
 static const struct cox_option local_options[] = {
 	{"addresses", NULL, "Ranges of the addresses that load balancers get", COX_OPT_LIST, 0},
+	{"region", "", "Region of all nodes", COX_OPT_STRING, 0},
+	{"zone", "", "Zone of all nodes", COX_OPT_STRING, 0},
+	{"node-zones", NULL, "Zones of single nodes, NODE=ZONE", COX_OPT_LIST, 0},
 	{NULL, NULL, NULL, 0, 0},
 };
 
@@ -329,6 +427,7 @@ static const struct cox_cloud_ops local_ops = {
 	.balancer_update = local_update,
 	.balancer_remove = local_remove,
 	.balancer_restore = local_restore,
+	.instance = local_instance,
 };
 
 COX_CLOUD_PLUGIN(local_ops, .name = "local", .version = "1",

@@ -38,6 +38,11 @@ void harness_begin(const char *plugin, const char *const *options, size_t count)
 		plugin_options[option_count++] = options[i];
 }
 
+void harness_plugin(const char *plugin)
+{
+	plugin_name = plugin;
+}
+
 void harness_end(void)
 {
 	host_free(host);
@@ -195,4 +200,44 @@ void removed(const struct cox_cloud *cloud, const struct cox_cloud_balancer *bal
 
 	if (cloud->ops->balancer_remove(cloud->self, &no_call, balancer, &err))
 		fail_msg("%s", error_text(&err));
+}
+
+struct instance_taker {
+	struct cox_cloud_instance_sink sink;
+	struct cox_buf *out;
+};
+
+static const char *or_none(const char *text)
+{
+	return *text ? text : "-";
+}
+
+static void take_instance(const struct cox_cloud_instance_sink *sink,
+			  const struct cox_cloud_instance *instance)
+{
+	struct cox_buf *out = ((const struct instance_taker *)(const void *)sink)->out;
+
+	assert_int_equal(out->size, 0); /* once at the most */
+	cox_buf_printf(out, "%s %s %s %s", or_none(instance->provider_id), or_none(instance->type),
+		       or_none(instance->zone), or_none(instance->region));
+	for (size_t i = 0; i < instance->address_count; i++)
+		assert_true(*instance->addresses[i].type && *instance->addresses[i].address);
+}
+
+int ask_instance(const struct cox_cloud *cloud, const char *name, struct cox_buf *out,
+		 struct cox_error *err)
+{
+	cox_autobuf text = COX_BUF_INIT;
+	const struct instance_taker taker = {{sizeof(taker.sink), 0, take_instance}, out};
+	struct cox_cloud_node node = {.struct_size = sizeof(node), .objects = &object_table};
+	struct cox_object *object;
+	int failed;
+
+	cox_buf_printf(&text, "{\"kind\":\"Node\",\"metadata\":{\"name\":\"%s\"}}", name);
+	object = object_table.from_json(text.data, text.size, err);
+	node.node = object;
+	cox_buf_clear(out);
+	failed = object ? cloud->ops->instance(cloud->self, &no_call, &node, &taker.sink, err) : -1;
+	object_table.unref(object);
+	return failed;
 }

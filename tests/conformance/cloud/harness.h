@@ -17,6 +17,8 @@ extern const struct cox_call no_call;
 
 /* The plugin of the test (by name, or by path), and its options: "NAME=VALUE". */
 void harness_begin(const char *plugin, const char *const *options, size_t count);
+/* Another one from now on. */
+void harness_plugin(const char *plugin);
 void harness_end(void);
 
 /* One instance at a time, with the options of the test or with these. */
@@ -39,7 +41,13 @@ int ask_get(const struct cox_cloud *cloud, const struct cox_cloud_balancer *bala
 	    struct cox_buf *out, struct cox_error *err);
 int ask_ensure(const struct cox_cloud *cloud, const struct cox_cloud_balancer *balancer,
 	       struct cox_buf *out, struct cox_error *err);
-/* The same, and the test fails if they do; the text is valid for three more calls. */
+/*
+ * What it says of a node of that name: "ID TYPE ZONE REGION", "-" for nothing;
+ * "": not its own.
+ */
+int ask_instance(const struct cox_cloud *cloud, const char *name, struct cox_buf *out,
+		 struct cox_error *err);
+/* The same as ask_ensure, and the test fails if it does; the text is valid for three more calls. */
 const char *ensured(const struct cox_cloud *cloud, const struct cox_cloud_balancer *balancer);
 void removed(const struct cox_cloud *cloud, const struct cox_cloud_balancer *balancer);
 

@@ -2,6 +2,7 @@
 /* What the cloud plugin "local" does besides: which address, and when none. */
 #include "harness.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define RANGES "192.0.2.0/30,192.0.2.9,2001:db8::1-2001:db8::2"
@@ -125,14 +126,81 @@ static void test_options(void **state)
 	cloud_end();
 }
 
+static void zone_is(const struct cox_cloud *cloud, const char *node, const char *wanted)
+{
+	cox_autobuf text = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	assert_int_equal(ask_instance(cloud, node, &text, &err), 0);
+	assert_string_equal(cox_buf_cstr(&text), wanted);
+}
+
+static void test_zones(void **state)
+{
+	static const char *const options[] = {"region=home", "zone=hall",
+					      "node-zones=one=cellar,two=attic"};
+	static const char *const some[] = {"node-zones=two=attic"};
+	static const char *const bad[][2] = {
+		{"zone=up stairs",
+		 "cloud plugin \"local\": option \"zone\": \"up stairs\" cannot be "
+		 "the value of a label: up to 63 letters, digits and, between "
+		 "them, '-', '_' and '.'"},
+		{"region=-x", "cloud plugin \"local\": option \"region\": \"-x\" cannot be the "
+			      "value of a label: up to 63 letters, digits and, between them, '-', "
+			      "'_' and '.'"},
+		{"node-zones=one=a,two", "cloud plugin \"local\": option \"node-zones\": \"two\": "
+					 "want NODE=ZONE"},
+		{"node-zones=one=", "cloud plugin \"local\": option \"node-zones\": \"one=\": want "
+				    "NODE=ZONE"},
+		{"node-zones==a", "cloud plugin \"local\": option \"node-zones\": \"=a\": want "
+				  "NODE=ZONE"},
+	};
+	const struct cox_cloud *cloud = cloud_with(options, 3);
+
+	(void)state;
+	zone_is(cloud, "one", "- - cellar home");
+	zone_is(cloud, "two", "- - attic home");
+	zone_is(cloud, "tw", "- - hall home");
+	zone_is(cloud, "o", "- - hall home");
+	cloud_end();
+	cloud = cloud_with(some, 1);
+	zone_is(cloud, "one", "- - - -");
+	zone_is(cloud, "two", "- - attic -");
+	cloud_end();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		cox_autoerror err = COX_ERROR_INIT;
+
+		assert_int_equal(cloud_refuses(&bad[i][0], 1, &err), -1);
+		assert_string_equal(error_text(&err), bad[i][1]);
+	}
+}
+
+/* Load balancers that could be made but not removed are not made. */
+static void test_gaps(void **state)
+{
+	const char *build = getenv("builddir");
+	cox_autobuf path = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	(void)state;
+	cox_buf_printf(&path, "%s/tests/conformance/cloud/.libs/cloud-gaps.so",
+		       build ? build : ".");
+	harness_plugin(path.data);
+	assert_int_equal(cloud_refuses(NULL, 0, &err), -1);
+	harness_plugin("local");
+	assert_string_equal(error_text(&err),
+			    "cloud plugin \"gaps\" has some of \"balancer_get\", "
+			    "\"balancer_ensure\", \"balancer_update\" and \"balancer_remove\"; it "
+			    "needs all of them, or none");
+}
+
 int main(void)
 {
 	static const char *const options[] = {"addresses=" RANGES};
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_wanted),
-		cmocka_unit_test(test_restore),
-		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_order),	cmocka_unit_test(test_wanted),
+		cmocka_unit_test(test_restore), cmocka_unit_test(test_options),
+		cmocka_unit_test(test_zones),	cmocka_unit_test(test_gaps),
 	};
 	int failed;
 

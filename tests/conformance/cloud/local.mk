@@ -12,6 +12,11 @@ tests_conformance_cloud_suite_SOURCES = %D%/suite.c $(cloud_harness)
 tests_conformance_cloud_suite_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_conformance_cloud_suite_LDADD = $(UNIT_LDADD)
 
+check_LTLIBRARIES += tests/conformance/cloud/cloud-gaps.la
+tests_conformance_cloud_cloud_gaps_la_SOURCES = %D%/gaps.c
+tests_conformance_cloud_cloud_gaps_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+tests_conformance_cloud_cloud_gaps_la_LDFLAGS = $(PLUGIN_LDFLAGS) -rpath /nowhere
+
 check_PROGRAMS += tests/conformance/cloud/local
 TESTS += tests/conformance/cloud/local
 tests_conformance_cloud_local_SOURCES = %D%/local.c $(cloud_harness)

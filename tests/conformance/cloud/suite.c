@@ -124,6 +124,26 @@ static void test_restart(void **state)
 	cloud_end();
 }
 
+/* Whatever it knows of a machine, it knows twice. */
+static void test_instance(void **state)
+{
+	const struct cox_cloud *cloud = cloud_begin();
+	cox_autobuf first = COX_BUF_INIT;
+	cox_autobuf again = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	(void)state;
+	if (!cloud->ops->instance) {
+		cloud_end();
+		skip();
+	}
+	assert_int_equal(ask_instance(cloud, "somebody", &first, &err),
+			 ask_instance(cloud, "somebody", &again, &err));
+	assert_string_equal(cox_buf_cstr(&first), cox_buf_cstr(&again));
+	assert_true(!err.reason || err.reason == COX_REASON_NOT_FOUND);
+	cloud_end();
+}
+
 /* ---- many at a time ---- */
 
 struct worker {
@@ -192,10 +212,9 @@ int main(int argc, char **argv)
 {
 	static const char *const usual[] = {"addresses=192.0.2.0/27,2001:db8::/64"};
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),
-		cmocka_unit_test(test_apart),
-		cmocka_unit_test(test_restart),
-		cmocka_unit_test(test_parallel),
+		cmocka_unit_test(test_life),	 cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_restart),	 cmocka_unit_test(test_parallel),
+		cmocka_unit_test(test_instance),
 	};
 	int failed;
 
