@@ -110,6 +110,9 @@ daemons() {
 		node(s) didn't match Pod's node affinity/selector
 		MatchNodeSelector
 		FailedScheduling
+		--cloud-provider names no cloud plugin: services of the type LoadBalancer get no load balancer
+		Error syncing load balancer:
+		SyncLoadBalancerFailed
 	END
 }
 
