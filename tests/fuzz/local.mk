@@ -26,7 +26,7 @@ endif
 # The same functions over the kept seeds, without libFuzzer, in make check.
 EXTRA_DIST += %D%/seeds/hello
 EXTRA_DIST += %D%/seeds/config %D%/seeds/json %D%/seeds/protobuf %D%/seeds/selector %D%/seeds/patch %D%/seeds/yaml
-EXTRA_DIST += %D%/seeds/apply
+EXTRA_DIST += %D%/seeds/apply %D%/seeds/quantity
 
 check_PROGRAMS += tests/fuzz/config_replay
 TESTS += tests/fuzz/config_replay
@@ -64,6 +64,12 @@ TESTS += tests/fuzz/protobuf_replay
 tests_fuzz_protobuf_replay_SOURCES = %D%/protobuf.c %D%/replay.c
 tests_fuzz_protobuf_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_fuzz_protobuf_replay_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+
+check_PROGRAMS += tests/fuzz/quantity_replay
+TESTS += tests/fuzz/quantity_replay
+tests_fuzz_quantity_replay_SOURCES = %D%/quantity.c %D%/replay.c
+tests_fuzz_quantity_replay_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_quantity_replay_LDADD = api/libcoxkit.la
 
 check_PROGRAMS += tests/fuzz/selector_replay
 TESTS += tests/fuzz/selector_replay
@@ -120,6 +126,12 @@ tests_fuzz_selector_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_fuzz_selector_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 tests_fuzz_selector_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_selector_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
+noinst_PROGRAMS += tests/fuzz/quantity
+tests_fuzz_quantity_SOURCES = %D%/quantity.c
+tests_fuzz_quantity_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
+tests_fuzz_quantity_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
+tests_fuzz_quantity_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_quantity_LDADD = api/libcoxkit.la
 noinst_PROGRAMS += tests/fuzz/patch
 tests_fuzz_patch_SOURCES = %D%/patch.c
 tests_fuzz_patch_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
@@ -169,4 +181,13 @@ tests_fuzz_jwt_CPPFLAGS = $(FUZZ_JWT_CPPFLAGS)
 tests_fuzz_jwt_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 tests_fuzz_jwt_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_jwt_LDADD = api/libcoxkit.la $(JSONC_LIBS)
+endif
+
+# Each of them for a while, from the seeds; what `./bootstrap check` does last.
+FUZZ_NAMES = accept accounts apply config hello json jwt patch protobuf quantity request selector \
+	yaml
+EXTRA_DIST += %D%/run.sh
+if FUZZERS
+fuzzers: $(FUZZ_NAMES:%=tests/fuzz/%)
+.PHONY: fuzzers
 endif
