@@ -32,8 +32,7 @@ fuzz() {
 }
 export -f fuzz
 
-names=${FUZZ_NAMES:-$(cd "$srcdir/tests/fuzz/seeds" && echo *)}
-set -- $names
+read -ra names <<<"${FUZZ_NAMES:-$(cd "$srcdir/tests/fuzz/seeds" && echo *)}"
 mkdir -p "$builddir/fuzz-found"
-echo "1..$#"
-printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'
+echo "1..${#names[@]}"
+printf '%s\n' "${names[@]}" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'
