@@ -84,6 +84,33 @@ get() {
 	kubectl get "$@" -o jsonpath="{$path}"
 }
 
+# apart TEXT: each run of blanks is one, none at the end of a line
+apart() {
+	sed 's/  */ /g; s/ $//' <<<"$1"
+}
+
+# watching NAME WORDS...: that kubectl runs until it is ended; $watcher is its pid,
+# $dir/NAME what it prints
+watching() {
+	local name=$1
+	shift
+	(cd "$dir" && exec setpriv --pdeathsig KILL "$KUBECTL" --server="$server" \
+		--cache-dir="$dir/cache" "$@" >"$dir/$name" 2>&1 3>&-) &
+	watcher=$!
+}
+
+# is_watching [COUNT]: so many watches are open; nobody else opens any here
+is_watching() {
+	[ "$(curl -sf "$server/metrics" |
+		awk '/^apiserver_longrunning_requests/ { n += $NF } END { print n + 0 }')" = "${1-1}" ]
+}
+
+# end_watching PID...
+end_watching() {
+	kill "$@"
+	wait "$@" 2>/dev/null || :
+}
+
 # rows: 64 114 122 123 127 129 130 139 146 182 183 219
 @test "create -f: a pod, a controller and a service; get them in one table each" {
 	run -0 kubectl create -f nginx-pod.yaml
@@ -135,6 +162,186 @@ configmap/listed created" "$output"
 	run -0 kubectl delete cm from-dir-1 listed piped
 }
 
+# rows: 122 123 139 176
+@test "get in every format" {
+	local format
+	make_pod shown-a set=shown
+	api POST /api/v1/namespaces/default/pods -d "$(pod shown-b '{"set":"shown"}' |
+		jq -c '.spec.containers[0].image="httpd"')"
+	expect 201
+	run -0 kubectl get pods -l set=shown -o json
+	same "v1 List shown-a,shown-b" \
+		"$(jq -r '"\(.apiVersion) \(.kind) " + ([.items[].metadata.name] | join(","))' <<<"$output")"
+	same "v1 Pod nginx" \
+		"$(jq -r '.items[0] | "\(.apiVersion) \(.kind) \(.spec.containers[0].image)"' <<<"$output")"
+	run -0 kubectl get pod shown-b -o yaml
+	has "
+  - image: httpd
+    imagePullPolicy: Always
+    name: c
+" "$output"
+	run -0 kubectl get pods -l set=shown -o wide
+	same "NAME READY STATUS RESTARTS AGE IP NODE NOMINATED NODE READINESS GATES" "$(apart "${lines[0]}")"
+	[[ ${lines[1]} =~ ^shown-a\ +0/1\ +Pending\ +0\ +[0-9]+s\ +\<none\>\ +\<none\>\ +\<none\>\ +\<none\>$ ]]
+	same 3 "${#lines[@]}"
+	printf '{range .items[*]}{.metadata.name}={.spec.containers[0].image};{end}' >"$dir/jsonpath"
+	printf '{{range .items}}{{.metadata.name}}={{(index .spec.containers 0).image}};{{end}}' >"$dir/template"
+	printf 'NAME IMAGES\n.metadata.name .spec.containers[*].image\n' >"$dir/columns"
+	for format in "jsonpath=$(cat "$dir/jsonpath")" jsonpath-file=jsonpath \
+		"go-template=$(cat "$dir/template")" go-template-file=template \
+		"template=$(cat "$dir/template")" templatefile=template; do
+		run -0 kubectl get pods -l set=shown -o "$format"
+		same "shown-a=nginx;shown-b=httpd;" "$output"
+	done
+	run -0 kubectl get pods -l set=shown -o 'jsonpath-as-json={.items[*].metadata.name}'
+	same '["shown-a","shown-b"]' "$(jq -c . <<<"$output")"
+	for format in custom-columns=NAME:.metadata.name,IMAGES:.spec.containers[*].image \
+		custom-columns-file=columns; do
+		run -0 kubectl get pods -l set=shown -o "$format"
+		same "NAME IMAGES
+shown-a nginx
+shown-b httpd" "$(apart "$output")"
+	done
+	run -0 kubectl get pods -l set=shown -o name
+	same "pod/shown-a
+pod/shown-b" "$output"
+	run -0 kubectl get pods -l set=shown --show-labels
+	[[ ${lines[0]} == *" LABELS" && ${lines[2]} == *" set=shown" ]]
+	run -0 kubectl get pods -l set=shown --show-kind --no-headers
+	[[ ${lines[0]} == "pod/shown-a "* && ${lines[1]} == "pod/shown-b "* ]]
+	run -0 kubectl get pods -l set=shown --sort-by='{.spec.containers[0].image}' --no-headers
+	[[ ${lines[0]} == "shown-b "* && ${lines[1]} == "shown-a "* ]]
+	run -0 kubectl get pods -l set=shown --sort-by=.metadata.name -o name
+	same "pod/shown-a
+pod/shown-b" "$output"
+	if ! older 35; then
+		run -0 kubectl get pods -l set=shown -o kyaml
+		has 'name: "shown-a",' "$output"
+	fi
+	run -1 kubectl get pods -o nonsense
+	has 'unable to match a printer suitable for the output format "nonsense"' "$output"
+	# What is shown can be made again.
+	kubectl get pod shown-b -o yaml >"$dir/shown.yaml"
+	run -0 kubectl delete pods -l set=shown
+	run -0 kubectl create -f shown.yaml
+	same "pod/shown-b created" "$output"
+	run -0 kubectl delete -f shown.yaml
+}
+
+# rows: 122
+@test "get -A, of several types, and of objects by type and name" {
+	config_map shown-everywhere >"$dir/everywhere.json"
+	run -0 kubectl create -n kube-public -f everywhere.json
+	run -0 kubectl create -f everywhere.json
+	run -0 kubectl get configmaps -A --field-selector=metadata.name=shown-everywhere
+	same "NAMESPACE NAME DATA AGE" "$(apart "${lines[0]}")"
+	[[ ${lines[1]} =~ ^default\ +shown-everywhere\ +1\ +[0-9]+s$ ]]
+	[[ ${lines[2]} =~ ^kube-public\ +shown-everywhere\ +1\ +[0-9]+s$ ]]
+	same 3 "${#lines[@]}"
+	run -0 kubectl get cm,svc -A --no-headers
+	[[ $output =~ kube-public\ +configmap/shown-everywhere\ +1\ + ]]
+	[[ $output =~ default\ +service/kubernetes\ +ClusterIP\ + ]]
+	run -0 kubectl get cm/shown-everywhere svc/kubernetes -o name
+	same "configmap/shown-everywhere
+service/kubernetes" "$output"
+	run -1 kubectl get cm/shown-everywhere cm/nowhere
+	[[ ${lines[1]} == "shown-everywhere "* ]]
+	same 'Error from server (NotFound): configmaps "nowhere" not found' "${lines[2]}"
+	run -0 kubectl get cm nowhere --ignore-not-found
+	same "" "$output"
+	run -0 kubectl get cm -n nowhere
+	same "No resources found in nowhere namespace." "$output"
+	run -0 kubectl delete -f everywhere.json
+	run -0 kubectl delete -n kube-public -f everywhere.json
+}
+
+# Each kind is in its group's newest version, whatever this kubectl knows of it.
+# Where describe asks for a version that is no more, it says what any server says.
+@test "many kinds at once: create, their tables, apply, diff, describe, explain, delete" {
+	local kind name line
+	cp "$srcdir/tests/e2e/kinds.yaml" "$dir/kinds.yaml"
+	run -0 kubectl create -f kinds.yaml
+	same "$(grep -c '^kind:' "$dir/kinds.yaml")" "$(grep -c ' created$' <<<"$output")"
+	has "deployment.apps/dep created" "$output"
+	has "persistentvolume/pv created" "$output"
+	run -0 kubectl get -f kinds.yaml -o wide
+	same "NAME READY UP-TO-DATE AVAILABLE AGE CONTAINERS IMAGES SELECTOR
+NAME READY AGE CONTAINERS IMAGES
+NAME DESIRED CURRENT READY UP-TO-DATE AVAILABLE NODE SELECTOR AGE CONTAINERS IMAGES SELECTOR
+NAME DESIRED CURRENT READY AGE CONTAINERS IMAGES SELECTOR
+NAME STATUS COMPLETIONS DURATION AGE CONTAINERS IMAGES SELECTOR
+NAME SCHEDULE TIMEZONE SUSPEND ACTIVE LAST SCHEDULE AGE CONTAINERS IMAGES SELECTOR
+NAME REFERENCE TARGETS MINPODS MAXPODS REPLICAS AGE
+NAME CLASS HOSTS ADDRESS PORTS AGE
+NAME POD-SELECTOR AGE
+NAME MIN AVAILABLE MAX UNAVAILABLE ALLOWED DISRUPTIONS AGE
+NAME CREATED AT
+NAME ROLE AGE USERS GROUPS SERVICEACCOUNTS
+NAME CREATED AT
+NAME ROLE AGE USERS GROUPS SERVICEACCOUNTS
+NAME PROVISIONER RECLAIMPOLICY VOLUMEBINDINGMODE ALLOWVOLUMEEXPANSION AGE
+NAME CAPACITY ACCESS MODES RECLAIM POLICY STATUS CLAIM STORAGECLASS VOLUMEATTRIBUTESCLASS REASON AGE VOLUMEMODE
+NAME STATUS VOLUME CAPACITY ACCESS MODES STORAGECLASS VOLUMEATTRIBUTESCLASS AGE VOLUMEMODE
+NAME CREATED AT
+NAME REQUEST LIMIT AGE
+NAME AGE
+NAME TYPE DATA AGE
+NAME DATA AGE
+NAME VALUE GLOBAL-DEFAULT AGE PREEMPTIONPOLICY
+NAME HOLDER AGE
+NAME ADDRESSTYPE PORTS ENDPOINTS AGE
+NAME ENDPOINTS AGE
+NAME CONTAINERS IMAGES POD LABELS
+NAME HANDLER AGE
+NAME CONTROLLER PARAMETERS AGE" "$(apart "$(grep '^NAME ' <<<"$output")")"
+	for line in 'deployment.apps/dep 0/2 0 0 [0-9]+s c nginx app=dep' \
+		'job.batch/job Running 0/1 [0-9]+s c nginx batch.kubernetes.io/controller-uid=.*' \
+		'cronjob.batch/cron \*/5 \* \* \* \* <none> False 0 <none> [0-9]+s c nginx <none>' \
+		'horizontalpodautoscaler.autoscaling/hpa Deployment/dep cpu: <unknown>/50% 1 3 0 [0-9]+s' \
+		'ingress.networking.k8s.io/ing <none> a.example.com 80 [0-9]+s' \
+		'poddisruptionbudget.policy/pdb 1 N/A 0 [0-9]+s' \
+		'rolebinding.rbac.authorization.k8s.io/rb Role/role [0-9]+s me' \
+		'persistentvolume/pv 1Gi RWO Retain [A-Z][a-z]+ sc <unset> [0-9]+s Filesystem' \
+		'endpointslice.discovery.k8s.io/eps IPv4 80 10.0.0.1 [0-9]+s'; do
+		grep -qxE "$line" <<<"$(apart "$output")"
+	done
+	# The same, again and by the other way of applying, changes nothing.
+	run -0 kubectl apply --server-side --force-conflicts -f kinds.yaml
+	same "$(grep -c '^kind:' "$dir/kinds.yaml")" "$(grep -c ' serverside-applied$' <<<"$output")"
+	run -0 kubectl diff --server-side -f kinds.yaml
+	same "" "$(grep -v ^Warning: <<<"$output")"
+	for kind in Deployment:dep StatefulSet:sts DaemonSet:ds ReplicaSet:rs Job:job NetworkPolicy:np \
+		Role:role RoleBinding:rb ClusterRole:crole ClusterRoleBinding:crb StorageClass:sc \
+		PersistentVolume:pv PersistentVolumeClaim:pvc LimitRange:lim ResourceQuota:quo \
+		ServiceAccount:sa Secret:sec ConfigMap:cm PriorityClass:pc Lease:lease Endpoints:eep \
+		PodTemplate:pt RuntimeClass:rc IngressClass:ic Ingress:ing \
+		CronJob:cron PodDisruptionBudget:pdb EndpointSlice:eps HorizontalPodAutoscaler:hpa; do
+		printf '%s/%s ' "${kind%:*}" "${kind#*:}"
+	done >"$dir/kinds"
+	# shellcheck disable=SC2046 # one word a kind
+	run kubectl describe $(cat "$dir/kinds")
+	for name in dep sts ds rs job np role rb crole crb sc pv pvc lim quo sa sec cm pc lease eep pt rc ic; do
+		grep -qxE "Name: +$name" <<<"$output" || { printf 'no %s in %s\n' "$name" "$output" >&2; return 1; }
+	done
+	for line in 'Replicas: 2 desired | 0 updated | 0 total | 0 available | 0 unavailable' \
+		'RollingUpdateStrategy: 25% max unavailable, 25% max surge' \
+		'Allowing ingress traffic:' 'VolumeBindingMode: Immediate' 'Type: HostPath (bare host directory volume)' \
+		'Container cpu - 1 1 1 -' 'a: 1 bytes' 'Holder Identity: me' 'Controller: example.com/x'; do
+		has "$line" "$(apart "$output")"
+	done
+	if ! older 27; then
+		same 0 "$status"
+		for line in 'Schedule: */5 * * * *' '/ s:80 (' 'Min available: 1' '- Addresses: 10.0.0.1' \
+			'resource cpu on pods (as a percentage of request): <unknown> / 50%'; do
+			has "$line" "$(apart "$output")"
+		done
+	fi
+	run -0 kubectl delete -f kinds.yaml
+	same "$(grep -c '^kind:' "$dir/kinds.yaml")" "$(grep -c ' deleted' <<<"$output")"
+	run -1 kubectl get -f kinds.yaml
+	lacks "NAME" "$output"
+}
+
 @test "create namespace, configmap, secret, serviceaccount, quota" {
 	run -0 kubectl create namespace made
 	same "namespace/made created" "$output"
@@ -153,7 +360,48 @@ serviceaccount/made
 resourcequota/made" "$output"
 	run -0 kubectl create service clusterip made --tcp=80:8080
 	same "service/made created" "$output"
-	run -0 kubectl delete cm/made secret/made sa/made quota/made svc/made
+	run -0 kubectl create deployment made --image=nginx
+	same "deployment.apps/made created" "$output"
+	run -0 kubectl create job made --image=busybox -- date
+	same "job.batch/made created" "$output"
+	run -0 kubectl create role made --verb=get --resource=pods
+	same "role.rbac.authorization.k8s.io/made created" "$output"
+	run -0 kubectl create rolebinding made --role=made --user=me
+	same "rolebinding.rbac.authorization.k8s.io/made created" "$output"
+	run -0 kubectl create ingress made --rule=a.example.com/=made:80
+	same "ingress.networking.k8s.io/made created" "$output"
+	run -0 kubectl create priorityclass made --value=7
+	same "priorityclass.scheduling.k8s.io/made created" "$output"
+	if ! older 24; then
+		run -0 kubectl create token made
+		same 2 "$(tr -cd . <<<"$output" | wc -c)"
+	fi
+	run -0 kubectl delete cm/made secret/made sa/made quota/made svc/made deploy/made job/made \
+		role/made rolebinding/made ingress/made priorityclass/made
+}
+
+@test "a dry run on either side makes nothing, and says what would be" {
+	run -0 kubectl create configmap dry --from-literal=a=b --dry-run=client -o yaml
+	has "
+  name: dry" "$output"
+	run -0 kubectl create configmap dry --from-literal=a=b --dry-run=server
+	same "configmap/dry created (server dry run)" "$output"
+	run -0 kubectl create configmap dry --from-literal=a=b --dry-run=server -o json
+	[ "$(jq -r .metadata.uid <<<"$output")" != null ]
+	config_map dry >"$dir/dry.json"
+	run -0 kubectl apply --dry-run=server -f dry.json
+	same "configmap/dry created (server dry run)" "$output"
+	run -1 kubectl get cm dry
+	run -0 kubectl create -f dry.json
+	run -0 kubectl delete cm dry --dry-run=server
+	[[ $output == 'configmap "dry" deleted'*' (server dry run)' ]]
+	run -0 kubectl label cm dry a=b --dry-run=server
+	run -0 kubectl patch cm dry -p '{"data":{"key":"changed"}}' --dry-run=server
+	path=.data.key
+	same value "$(get cm dry)"
+	path=.metadata.labels
+	same "" "$(get cm dry)"
+	run -0 kubectl delete cm dry
 }
 
 # rows: 121
@@ -213,6 +461,13 @@ resourcequota/made" "$output"
 	run -0 kubectl scale rc nginx-controller --current-replicas=5 --replicas=3
 	same "replicationcontroller/nginx-controller scaled" "$output"
 	same 3 "$(get rc nginx-controller)"
+	run -0 kubectl scale -f nginx-rc.yaml --replicas=2
+	same 2 "$(get rc nginx-controller)"
+	run -0 kubectl create deployment scaled --image=nginx
+	run -0 kubectl scale deployment scaled --replicas=4
+	same "deployment.apps/scaled scaled" "$output"
+	same 4 "$(get deployment scaled)"
+	run -0 kubectl delete deployment scaled
 	run -1 kubectl scale rc nginx-controller
 	make_pod lonely
 	run -1 kubectl scale pod lonely --replicas=2
@@ -241,8 +496,23 @@ resourcequota/made" "$output"
 	[[ $output == pod/marked\ annotate* ]]
 	path=.metadata.annotations.note
 	same one "$(get pod marked)"
+	run -0 kubectl label pod marked --list
+	same app=marked "$output"
+	run -0 kubectl annotate pod marked --list
+	same note=one "$output"
 	run -0 kubectl annotate pod marked note-
 	same "" "$(get pod marked)"
+	# Nothing to change is no change.
+	path=.metadata.resourceVersion
+	revision=$(get pod marked)
+	run -0 kubectl label --overwrite pod marked app=marked
+	same "$revision" "$(get pod marked)"
+	run -0 kubectl label pods -l app=marked tier=front
+	same "pod/marked labeled" "$output"
+	kubectl get pod marked -o yaml >"$dir/marked.yaml"
+	run -0 kubectl annotate -f marked.yaml note=two
+	path='.metadata.labels.tier}{.metadata.annotations.note'
+	same fronttwo "$(get pod marked)"
 	run -0 kubectl delete pod marked
 }
 
@@ -327,6 +597,28 @@ pod/picked" "$output"
 	has 'pods "vaild-pod" not found' "$output"
 	run -1 kubectl patch pod valid-pod
 	has "ust specify" "$output"
+	run -0 kubectl patch pod valid-pod --type=merge -p '{"metadata":{"labels":{"merged":"2"}}}'
+	same "pod/valid-pod patched (no change)" "$output"
+	run -1 kubectl patch pod valid-pod --type=json -p '[{"op":"remove","path":"/metadata/labels/nothing"}]'
+	run -1 kubectl patch pod valid-pod --type=json \
+		-p '[{"op":"test","path":"/metadata/labels/merged","value":"3"},{"op":"remove","path":"/metadata/labels/merged"}]'
+	path=.metadata.labels.merged
+	same 2 "$(get pod valid-pod)"
+	# By the key of a list: the other container stays.
+	run -0 kubectl create deployment two --image=nginx
+	run -0 kubectl patch deployment two -p '{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"httpd"}]}}}}'
+	path=".spec.template.spec.containers[*].name"
+	same "side nginx" "$(get deployment two)"
+	run -0 kubectl patch deployment two \
+		-p '{"spec":{"template":{"spec":{"containers":[{"name":"side","$patch":"delete"}]}}}}'
+	same nginx "$(get deployment two)"
+	run -0 kubectl delete deployment two
+	if ! older 24; then
+		run -0 kubectl patch pod valid-pod --subresource=status --type=merge -p '{"status":{"message":"told"}}'
+		same "pod/valid-pod patched" "$output"
+		run -0 kubectl get pod valid-pod --subresource=status -o jsonpath='{.status.message}'
+		same told "$output"
+	fi
 	run -0 kubectl delete pod valid-pod
 }
 
@@ -353,6 +645,8 @@ pod/picked" "$output"
 	same "configmap/applied created" "$output"
 	run -0 kubectl apply -f applied.json
 	same "configmap/applied unchanged" "$output"
+	run -0 kubectl diff -f applied.json
+	same "" "$output"
 	config_map applied two >"$dir/applied.json"
 	run -1 kubectl diff -f applied.json
 	has "-  key: one" "$output"
@@ -364,7 +658,24 @@ pod/picked" "$output"
 	run -0 kubectl apply -f nginx-service.yaml
 	run -0 kubectl apply -f nginx-service.yaml
 	same "service/nginx-service unchanged" "$output"
-	run -0 kubectl delete -f applied.json
+	config_map unapplied >"$dir/unapplied.json"
+	run -1 kubectl diff -f unapplied.json
+	has "+  name: unapplied" "$output"
+	run -1 kubectl get cm unapplied
+	# Of an object that came another way.
+	run -0 kubectl create -f unapplied.json
+	run -0 kubectl apply -f unapplied.json
+	has "missing the kubectl.kubernetes.io/last-applied-configuration annotation" "$output"
+	same "configmap/unapplied configured" "${lines[-1]}"
+	run -1 kubectl apply edit-last-applied cm/nothing
+	mkdir -p "$dir/whole"
+	printf 'resources: [../unapplied.json]\nnamePrefix: whole-\n' >"$dir/whole/kustomization.yaml"
+	cp "$dir/unapplied.json" "$dir/whole/unapplied.json"
+	sed -i 's|\.\./||' "$dir/whole/kustomization.yaml"
+	run -0 kubectl apply -k whole
+	same "configmap/whole-unapplied created" "$output"
+	run -0 kubectl delete -k whole
+	run -0 kubectl delete -f applied.json -f unapplied.json
 }
 
 # What conflicts and how they are told is in apply.bats.
@@ -437,7 +748,23 @@ pod/picked" "$output"
 	same httpd "$(get pod edited)"
 	KUBE_EDITOR="true" run -0 kubectl edit pod edited
 	has "no changes" "$output"
-	run -0 kubectl delete pod edited
+	# What the server refuses is kept for the user, with the reason in it.
+	mkdir -p "$dir/tmp"
+	TMPDIR=$dir/tmp KUBE_EDITOR="sed -i s/restartPolicy:.Always/restartPolicy:\ Never/" \
+		run -1 kubectl edit pod edited
+	has "A copy of your changes has been stored to" "$output"
+	grep -qF 'pods "edited" was not valid' "$dir"/tmp/kubectl-edit-*
+	grep -qF 'pod updates may not change fields other than' "$dir"/tmp/kubectl-edit-*
+	api POST /api/v1/namespaces/default/configmaps -d "$(config_map edited)"
+	KUBE_EDITOR='sed -i s/"value"/"other"/' run -0 kubectl edit -o json cm/edited
+	same other "$(jq -r .data.key <<<"$output")"
+	printf '#!/bin/sh\nexec sed -i "s/^metadata:/&\\n  labels: {by: edit}/" "$1"\n' >"$dir/editor"
+	chmod +x "$dir/editor"
+	KUBE_EDITOR=$dir/editor run -0 kubectl edit cm/edited
+	same "configmap/edited edited" "$output"
+	path='.data.key}{.metadata.labels.by'
+	same otheredit "$(get cm edited)"
+	run -0 kubectl delete pod/edited cm/edited
 }
 
 @test "wait for a condition and for a deletion" {
@@ -449,23 +776,68 @@ pod/picked" "$output"
 	same "pod/awaited condition met" "$output"
 	run -1 kubectl wait --for=condition=Initialized pod/awaited --timeout=1s
 	has "timed out waiting for the condition" "$output"
+	# Before it is so.
+	watching waited wait --for=condition=Ready=False pod -l app=awaited --timeout=30s
+	retry 10 is_watching
+	api PATCH /api/v1/namespaces/default/pods/awaited/status -H 'Content-Type: application/strategic-merge-patch+json' \
+		-d '{"status":{"conditions":[{"type":"Ready","status":"False"}]}}'
+	wait "$watcher"
+	same "pod/awaited condition met" "$(cat "$dir/waited")"
+	if ! older 23; then
+		run -0 kubectl wait --for=jsonpath='{.status.phase}'=Running pod/awaited --timeout=10s
+		same "pod/awaited condition met" "$output"
+		run -1 kubectl wait --for=jsonpath='{.status.phase}'=Failed pod/awaited --timeout=1s
+		has "timed out waiting for the condition" "$output"
+	fi
+	if ! older 31; then
+		run -0 kubectl wait --for=jsonpath='{.status.phase}' pod/awaited --timeout=10s
+		run -0 kubectl wait --for=create pod/awaited --timeout=10s
+	fi
+	watching waited wait --for=delete pod/awaited --timeout=30s
+	retry 10 is_watching
 	run -0 kubectl delete pod awaited
+	wait "$watcher"
+	same "pod/awaited condition met" "$(cat "$dir/waited")"
 	if ! older 21; then
 		run -0 kubectl wait --for=delete pod/awaited --timeout=10s
 	fi
 }
 
-@test "get -w shows what happens" {
+@test "get -w shows what happens, --watch-only no more than that, with the kind of event" {
+	local all only events
 	make_pod watched
-	kubectl get pods -w -l app=watched >"$dir/watched" 3>&- &
-	local watcher=$!
-	retry 10 grep -q '^watched ' "$dir/watched"
+	watching all get pods -w -l app=watched
+	all=$watcher
+	retry 10 grep -q '^watched ' "$dir/all"
+	watching only get pods --watch-only -l app=watched
+	only=$watcher
+	watching events get pods -w --output-watch-events -l app=watched
+	events=$watcher
+	retry 10 grep -q '^ADDED ' "$dir/events"
+	retry 10 is_watching 3
 	api PATCH /api/v1/namespaces/default/pods/watched/status -H 'Content-Type: application/merge-patch+json' \
 		-d '{"status":{"phase":"Running"}}'
-	retry 10 grep -qE '^watched +0/1 +Running' "$dir/watched"
-	pkill -P "$watcher" || kill "$watcher"
-	same 1 "$(grep -c ^NAME "$dir/watched")"
-	run -0 kubectl delete pod watched
+	retry 10 grep -qE '^watched +0/1 +Running' "$dir/all"
+	retry 10 grep -qE '^watched +0/1 +Running' "$dir/only"
+	retry 10 grep -qE '^MODIFIED +watched +0/1 +Running' "$dir/events"
+	api DELETE /api/v1/namespaces/default/pods/watched -d '{"gracePeriodSeconds":0}'
+	expect 200
+	retry 10 grep -qE '^DELETED +watched ' "$dir/events"
+	end_watching "$all" "$only" "$events"
+	same "NAME READY STATUS RESTARTS AGE" "$(apart "$(sed -n 1p "$dir/all")")"
+	same 1 "$(grep -c ^NAME "$dir/all")"
+	same "EVENT NAME READY STATUS RESTARTS AGE" "$(apart "$(sed -n 1p "$dir/events")")"
+	lacks Pending "$(cat "$dir/only")"
+	# As documents.
+	make_pod watched
+	watching documents get pod watched -w -o json --output-watch-events
+	retry 10 grep -q ADDED "$dir/documents"
+	retry 10 is_watching
+	api DELETE /api/v1/namespaces/default/pods/watched -d '{"gracePeriodSeconds":0}'
+	retry 10 grep -q DELETED "$dir/documents"
+	end_watching "$watcher"
+	same "ADDED watched
+DELETED watched" "$(jq -r '"\(.type) \(.object.metadata.name)"' "$dir/documents")"
 }
 
 @test "--chunk-size reads a list in pages" {
@@ -475,6 +847,11 @@ pod/picked" "$output"
 	done
 	run -0 kubectl get cm -l chunk=1 --chunk-size=2 -o name
 	same 7 "${#lines[@]}"
+	run -0 kubectl get cm -l chunk=1 --chunk-size=2 -o name -v=6
+	same 4 "$(grep -c 'limit=2' <<<"$output")"
+	same 3 "$(grep -c 'continue=' <<<"$output")"
+	run -0 kubectl get cm -l chunk=1 --chunk-size=0 -o name
+	same 7 "${#lines[@]}"
 	run -0 kubectl get cm -l chunk=1 --chunk-size=3
 	same 8 "${#lines[@]}"
 	run -0 kubectl delete cm -l chunk=1
@@ -483,6 +860,20 @@ pod/picked" "$output"
 @test "get --raw, and the sort and column flags" {
 	run -0 kubectl get --raw /version
 	same v1.36.2+coxswain "$(jq -r .gitVersion <<<"$output")"
+	run -0 kubectl get --raw /readyz
+	same ok "$output"
+	run -0 kubectl get --raw '/api/v1/namespaces/default/services?limit=1'
+	same "ServiceList 1" "$(jq -r '"\(.kind) \(.items | length)"' <<<"$output")"
+	run -0 kubectl get --raw /openapi/v2
+	same 2.0 "$(jq -r .swagger <<<"$output")"
+	config_map raw >"$dir/raw.json"
+	run -0 kubectl create --raw /api/v1/namespaces/default/configmaps -f raw.json
+	same raw "$(jq -r .metadata.name <<<"$output")"
+	config_map raw other >"$dir/raw.json"
+	run -0 kubectl replace --raw /api/v1/namespaces/default/configmaps/raw -f raw.json
+	same other "$(jq -r .data.key <<<"$output")"
+	run -0 kubectl delete --raw /api/v1/namespaces/default/configmaps/raw
+	same Success "$(jq -r .status <<<"$output")"
 	run -0 kubectl get ns --sort-by=.metadata.name -o custom-columns=N:.metadata.name,P:.status.phase
 	[[ ${lines[1]} =~ ^default\ +Active$ ]]
 	run -0 kubectl get pods -A --no-headers
@@ -499,6 +890,17 @@ pod/picked" "$output"
 	run -0 kubectl api-resources --namespaced=false -o name
 	has nodes "$output"
 	lacks pods "$output"
+	run -0 kubectl api-resources --api-group=apps --no-headers
+	same "controllerrevisions apps/v1 true ControllerRevision
+daemonsets ds apps/v1 true DaemonSet
+deployments deploy apps/v1 true Deployment
+replicasets rs apps/v1 true ReplicaSet
+statefulsets sts apps/v1 true StatefulSet" "$(apart "$output")"
+	run -0 kubectl api-resources --api-group=apps -o wide --no-headers
+	[[ $output =~ "create"[,\ ]"delete"[,\ ]"deletecollection"[,\ ]"get"[,\ ]"list"[,\ ]"patch"[,\ ]"update"[,\ ]"watch" ]]
+	run -0 kubectl api-resources --verbs=create --namespaced=false -o name
+	has selfsubjectaccessreviews.authorization.k8s.io "$output"
+	lacks componentstatuses "$output"
 }
 
 # rows: 115
@@ -527,6 +929,41 @@ pod/picked" "$output"
 	has 'field "nothing" does not exist' "$output"
 	run -0 kubectl explain pod.spec.nodeName
 	has "The node that it runs on" "$(tr -s ' \n' ' ' <<<"$output")"
+	run -0 kubectl explain pod --recursive
+	for line in "FIELDS:" "spec <" "containers <[]" "livenessProbe <" "httpGet <" "scheme <string>"; do
+		has "$line" "$(tr -s '\t ' ' ' <<<"$output")"
+	done
+	run -0 kubectl explain deployment.spec.strategy
+	has "rollingUpdate" "$output"
+	run -0 kubectl explain hpa --api-version=autoscaling/v1
+	[[ $output =~ VERSION:\ +(autoscaling/)?v1$'\n' ]]
+	run -0 kubectl explain hpa.spec --api-version=autoscaling/v2
+	has metrics "$output"
+	run -0 kubectl explain hpa.spec --api-version=autoscaling/v1
+	has targetCPUUtilizationPercentage "$output"
+	run -1 kubectl explain hpa --api-version=autoscaling/v9
+	has "couldn't find resource for \"autoscaling/v9" "$output"
+	run -1 kubectl explain nosuch
+	has "the server doesn't have a resource type \"nosuch\"" "$output"
+}
+
+# Until there are metrics, and ways into containers.
+@test "top, exec, attach, cp and logs of a pod without a node are refused with reasons" {
+	local words
+	make_pod idle
+	run -1 kubectl top node
+	same "error: Metrics API not available" "$output"
+	run -1 kubectl top pod
+	same "error: Metrics API not available" "$output"
+	for words in "exec idle -- ls" "cp idle:/etc/hosts hosts" "attach idle"; do
+		# shellcheck disable=SC2086 # words
+		run -1 kubectl $words
+		has "Error from server (MethodNotAllowed): pods/" "$output"
+		has " is not offered by this server" "$output"
+	done
+	run -1 kubectl logs idle
+	same "Error from server (BadRequest): pod idle does not have a host assigned" "$output"
+	run -0 kubectl delete pod idle
 }
 
 # rows: 84 86 255
@@ -632,6 +1069,61 @@ pod/picked" "$output"
 	same 'Error from server (NotFound): pods "nothing" not found' "$output"
 	run -0 kubectl delete pod nothing --ignore-not-found
 	same "" "$output"
+}
+
+# owned NAME: a controller without its pods' controller, and one pod of its own
+owned() {
+	api POST /api/v1/namespaces/default/replicationcontrollers \
+		-d "{\"apiVersion\":\"v1\",\"kind\":\"ReplicationController\",\"metadata\":{\"name\":\"$1\"},\"spec\":{\"replicas\":1,
+		\"template\":{\"metadata\":{\"labels\":{\"app\":\"$1\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}"
+	expect 201
+	api POST /api/v1/namespaces/default/pods -d "$(pod "$1" "{\"app\":\"$1\"}" |
+		jq -c --arg uid "$(query .metadata.uid)" --arg name "$1" '.metadata.ownerReferences = [{apiVersion: "v1",
+			kind: "ReplicationController", $name, $uid, controller: true, blockOwnerDeletion: true}]')"
+	expect 201
+}
+
+is_gone() {
+	api GET "/api/v1/namespaces/default/$1"
+	[ "$code" = 404 ]
+}
+
+# The garbage collector runs later here, so that it is seen what each asks of it.
+# rows: 70 71
+@test "delete --cascade: background, foreground, orphan" {
+	local name
+	for name in background foreground orphan default; do
+		owned $name
+	done
+	path='.metadata.finalizers[*]'
+	run -0 kubectl delete rc default
+	run -0 kubectl delete rc background --cascade=background
+	[[ $output == 'replicationcontroller "background" deleted'* ]]
+	run -1 kubectl get rc background default
+	for name in foreground:foregroundDeletion orphan:orphan; do
+		run -0 kubectl delete rc "${name%:*}" "--cascade=${name%:*}" --wait=false
+		same "${name#*:}" "$(get rc "${name%:*}")"
+	done
+	if older 21; then
+		# As it was said before.
+		owned old
+		run -0 kubectl delete rc old --cascade=false --wait=false
+		same orphan "$(get rc old)"
+	fi
+	run -0 kubectl get pods background foreground orphan default
+	start_controller_manager --leader-elect=false --secure-port=0 --controllers=garbagecollector
+	for name in pods/background pods/default pods/foreground \
+		replicationcontrollers/foreground replicationcontrollers/orphan; do
+		retry 20 is_gone $name
+	done
+	path='.metadata.ownerReferences'
+	same "" "$(get pod orphan)"
+	# While it runs, kubectl waits for it.
+	owned again
+	run -0 kubectl delete rc again --cascade=foreground
+	is_gone pods/again
+	stop_daemon controller-manager
+	run -0 kubectl delete pods --all
 }
 
 # rows: 60 62 65 87

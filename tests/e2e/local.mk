@@ -8,7 +8,7 @@ E2E_TESTS += %D%/kubelet.bats %D%/proxy.bats %D%/ends.bats %D%/reload.bats \
 	%D%/answers.bats %D%/clients.bats \
 	%D%/resources.bats
 TESTS += $(E2E_TESTS)
-EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats tests/lib/functions.bash tests/lib/cluster.bash \
+EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats %D%/kinds.yaml tests/lib/functions.bash tests/lib/cluster.bash \
 	tests/lib/daemons.bash tests/lib/kubectl.sh tests/lib/rows.sh tests/lib/threads.supp \
 	tests/lib/frames.py tests/lib/client.py tests/lib/client.mjs tests/lib/client-node.sh
 
@@ -28,7 +28,7 @@ tests_e2e_udp_echo_SOURCES = %D%/udp_echo.c
 
 # The same file for one kubectl release each: an old one, one of the middle and
 # the newest with every check, all that there are with make check-kubectl.
-KUBECTL_ALL = 1.20 1.27 1.28 1.29 1.30 1.31 1.32 1.33 1.34 1.35
+KUBECTL_ALL = 1.20 1.27 1.28 1.29 1.30 1.31 1.32 1.33 1.34 1.35 1.36
 KUBECTL_TESTS = tests/e2e/kubectl-1.20.sh tests/e2e/kubectl-1.31.sh tests/e2e/kubectl-1.35.sh
 TESTS += $(KUBECTL_TESTS)
 CLEANFILES += $(KUBECTL_TESTS)
