@@ -958,8 +958,7 @@ statefulsets sts apps/v1 true StatefulSet" "$(apart "$output")"
 	for words in "exec idle -- ls" "cp idle:/etc/hosts hosts" "attach idle"; do
 		# shellcheck disable=SC2086 # words
 		run -1 kubectl $words
-		has "Error from server (MethodNotAllowed): pods/" "$output"
-		has " is not offered by this server" "$output"
+		[[ $output =~ (Error\ from\ server \(MethodNotAllowed\)|unable to upgrade connection):\ pods/(exec|attach)\ is\ not\ offered\ by\ this\ server ]]
 	done
 	run -1 kubectl logs idle
 	same "Error from server (BadRequest): pod idle does not have a host assigned" "$output"

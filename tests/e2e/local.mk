@@ -8,9 +8,16 @@ E2E_TESTS += %D%/kubelet.bats %D%/proxy.bats %D%/ends.bats %D%/reload.bats \
 	%D%/answers.bats %D%/clients.bats \
 	%D%/resources.bats
 TESTS += $(E2E_TESTS)
-EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats %D%/kinds.yaml tests/lib/functions.bash tests/lib/cluster.bash \
+EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats %D%/kinds.yaml \
+	%D%/helm.bats $(HELM_CHART) tests/lib/functions.bash tests/lib/cluster.bash \
 	tests/lib/daemons.bash tests/lib/kubectl.sh tests/lib/rows.sh tests/lib/threads.supp \
 	tests/lib/frames.py tests/lib/client.py tests/lib/client.mjs tests/lib/client-node.sh
+
+# What helm.bats installs.
+HELM_CHART = %D%/chart/Chart.yaml %D%/chart/values.yaml %D%/chart/templates/_names.tpl \
+	%D%/chart/templates/access.yaml %D%/chart/templates/hooks.yaml \
+	%D%/chart/templates/settings.yaml %D%/chart/templates/web.yaml \
+	%D%/chart/templates/NOTES.txt
 
 # Whole clusters with real containers: `make check CLUSTER_TESTS=` leaves them out.
 CLUSTER_TESTS = %D%/node.bats %D%/cluster_pods.bats %D%/cluster_volumes.bats \
@@ -26,18 +33,21 @@ EXTRA_DIST += $(CLUSTER_TESTS)
 check_PROGRAMS += tests/e2e/udp_echo
 tests_e2e_udp_echo_SOURCES = %D%/udp_echo.c
 
-# The same file for one kubectl release each: an old one, one of the middle and
-# the newest with every check, all that there are with make check-kubectl.
+# The same file for one release each: of kubectl an old one, one of the middle and
+# a new one, of helm the ones that come with the latter two (3 and 4). All that
+# there are run with make check-kubectl.
 KUBECTL_ALL = 1.20 1.27 1.28 1.29 1.30 1.31 1.32 1.33 1.34 1.35 1.36
-KUBECTL_TESTS = tests/e2e/kubectl-1.20.sh tests/e2e/kubectl-1.31.sh tests/e2e/kubectl-1.35.sh
+KUBECTL_TESTS = tests/e2e/kubectl-1.20.sh tests/e2e/kubectl-1.31.sh tests/e2e/kubectl-1.35.sh \
+	tests/e2e/helm-1.31.sh tests/e2e/helm-1.35.sh
 TESTS += $(KUBECTL_TESTS)
 CLEANFILES += $(KUBECTL_TESTS)
 
 $(KUBECTL_TESTS): tests/e2e/local.mk
 	@mkdir -p tests/e2e
-	@version=`echo $@ | sed 's/.*-//; s/\.sh$$//'`; { \
+	@version=`echo $@ | sed 's/.*-//; s/\.sh$$//'`; \
+	program=`echo $@ | sed 's/.*\///; s/-.*//'`; { \
 		echo '#!/bin/sh'; \
-		echo "KUBECTL_VERSION=$$version exec bats --tap \"\$$srcdir/tests/e2e/kubectl.bats\""; \
+		echo "KUBECTL_VERSION=$$version exec bats --tap \"\$$srcdir/tests/e2e/$$program.bats\""; \
 	} >$@
 	@chmod +x $@
 
@@ -45,6 +55,9 @@ check-kubectl: all
 	@status=0; for version in $(KUBECTL_ALL); do echo "kubectl $$version"; \
 		$(AM_TESTS_ENVIRONMENT) KUBECTL_VERSION=$$version \
 		bats --tap $(top_srcdir)/tests/e2e/kubectl.bats || status=1; \
+		[ $$version = 1.20 ] || { echo "helm that comes with it"; \
+		$(AM_TESTS_ENVIRONMENT) KUBECTL_VERSION=$$version \
+		bats --tap $(top_srcdir)/tests/e2e/helm.bats || status=1; }; \
 	done; echo "@kubernetes/client-node"; \
 	$(AM_TESTS_ENVIRONMENT) CLIENT_NODE=yes \
 		bats --tap -f JavaScript $(top_srcdir)/tests/e2e/clients.bats || status=1; \

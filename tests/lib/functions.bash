@@ -274,6 +274,19 @@ use_kubectl() {
 	export KUBECTL
 }
 
+# use_helm VERSION: the function helm is the one that comes with that kubectl.
+use_helm() {
+	HELM=$("$srcdir/tests/lib/kubectl.sh" "helm-$1") ||
+		skip "the helm of kubectl $1 cannot be fetched here"
+	export HELM
+}
+
+# Everything that it keeps, and the server, are in $dir.
+helm() {
+	HELM_CACHE_HOME=$dir/helm HELM_CONFIG_HOME=$dir/helm HELM_DATA_HOME=$dir/helm \
+		KUBECONFIG=$dir/kubeconfig timeout 90 "$HELM" "$@"
+}
+
 kubectl() {
 	(cd "$dir" && timeout 60 "$KUBECTL" --server="$server" --cache-dir="$dir/cache" "$@")
 }
