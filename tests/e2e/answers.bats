@@ -531,3 +531,15 @@ teardown_file() {
 	[ ! -e "/run/netns/cox-${dir##*.}" ] || ip netns delete "cox-${dir##*.}" || status=1
 	return "$status"
 }
+
+# What kubectl explain shows.
+@test "every kind and every field of its first level is described" {
+	api GET /openapi/v2
+	expect 200
+	jq '[.definitions | to_entries[] | select(.value["x-kubernetes-group-version-kind"] != null and
+		(.value.properties.metadata["$ref"] // "" | endswith(".ObjectMeta")))]' "$dir/body" >"$dir/kinds"
+	[ "$(jq length "$dir/kinds")" -ge 60 ]
+	same "" "$(jq -r '.[] | .key as $kind | select((.value.description // "") == "") | $kind' "$dir/kinds")"
+	same "" "$(jq -r '.[] | .key as $kind | .value.properties | to_entries[] |
+		select((.value.description // "") == "") | "\($kind) \(.key)"' "$dir/kinds")"
+}

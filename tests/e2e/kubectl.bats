@@ -936,6 +936,7 @@ statefulsets sts apps/v1 true StatefulSet" "$(apart "$output")"
 	run -0 kubectl explain deployment.spec.strategy
 	has "rollingUpdate" "$output"
 	run -0 kubectl explain hpa --api-version=autoscaling/v1
+	has "Keeps the number of pods in step with their use of the processor." "$(tr -s ' \n' ' ' <<<"$output")"
 	[[ $output =~ VERSION:\ +(autoscaling/)?v1$'\n' ]]
 	run -0 kubectl explain hpa.spec --api-version=autoscaling/v2
 	has metrics "$output"
