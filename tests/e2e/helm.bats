@@ -36,6 +36,7 @@ setup_file() {
 		users: [{name: it, user: {token: secret}}]
 		contexts: [{name: it, context: {cluster: it, user: it, namespace: shop}}]
 	END
+	chmod 600 "$dir/kubeconfig" # or helm warns
 	major=$(helm version --template '{{.Version}}' | sed 's/^v\([0-9]*\).*/\1/')
 	export major
 }
@@ -137,9 +138,13 @@ all_releases() {
 	has "kind: ReplicationController" "$output"
 	run -0 helm template --validate shop "$chart"
 	has "kind: PodDisruptionBudget" "$output"
-	run -0 helm install --dry-run=server --namespace default shop "$chart"
+	if helm install --help | grep -q 'dry-run.*server'; then
+		run -0 helm install --dry-run=server --namespace default shop "$chart"
+		has "It has been asked: default is Active." "$output"
+	else
+		run -0 helm install --dry-run --namespace default shop "$chart"
+	fi
 	has "The server is v1.36.2+coxswain." "$output"
-	has "It has been asked: default is Active." "$output"
 	run -1 kubectl get namespace shop
 	run -0 kubectl get secrets -n default -o name
 	same "" "$output"
@@ -259,7 +264,7 @@ $(hooks post-rollback)"
 	same "hello 1" "$(field cm/shop .data.greeting) $(field cm/shop .data.revision)"
 	[[ $(last_revision) =~ ^[0-9]+\ deployed\ Rollback\ to\ 1$ ]]
 	run -1 helm rollback shop 77
-	has 77 "$output"
+	has Error: "$output"
 }
 
 @test "an upgrade that fails is rolled back when it is asked for, and told when not" {
