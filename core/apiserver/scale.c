@@ -7,8 +7,12 @@
 #include "apiserver/fieldmanager.h"
 #include "apiserver/metadata.h"
 #include "apiserver/patch.h"
+#include "apiserver/read.h"
 #include "apiserver/status.h"
+#include "apiserver/table.h"
+#include "apiserver/transcode.h"
 #include "apiserver/write.h"
+#include "base/clock.h"
 #include "machinery/encode.h"
 #include "machinery/json.h"
 #include "machinery/selector.h"
@@ -72,6 +76,74 @@ static void answer_scale(struct api_call *call, unsigned code, const struct valu
 	answer_json(call, code, "autoscaling.v1.Scale", out.data, out.size);
 }
 
+/* The columns are the same for every kind that can be scaled. */
+static const char scale_columns[] =
+	"[{\"name\":\"Name\",\"type\":\"string\",\"format\":\"name\","
+	"\"description\":\"The name of the object.\",\"priority\":0},"
+	"{\"name\":\"Desired\",\"type\":\"integer\",\"format\":\"\","
+	"\"description\":\"How many pods are wanted.\",\"priority\":0},"
+	"{\"name\":\"Available\",\"type\":\"integer\",\"format\":\"\","
+	"\"description\":\"How many pods there are.\",\"priority\":0},"
+	"{\"name\":\"Age\",\"type\":\"string\",\"format\":\"\","
+	"\"description\":\"The time since the object was made.\",\"priority\":0}]";
+
+static void write_partial(const struct shape *shape, const struct value *scale, struct cox_buf *out)
+{
+	cox_buf_printf(out,
+		       "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\","
+		       "\"metadata\":",
+		       shape->form_version);
+	json_write(out, value_get(scale, "metadata"), 0);
+	cox_buf_char(out, '}');
+}
+
+static void write_table(const struct shape *shape, const struct value *scale, struct cox_buf *out)
+{
+	const struct value *metadata = value_get(scale, "metadata");
+	struct table_row row = {.out = out, .object = scale, .now = clock_realtime()};
+
+	cox_buf_printf(out,
+		       "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\","
+		       "\"metadata\":{\"resourceVersion\":\"%s\"},"
+		       "\"columnDefinitions\":%s,\"rows\":[{\"cells\":[",
+		       shape->form_version, value_get_text(metadata, "resourceVersion"),
+		       scale_columns);
+	cell_text(&row, value_get_text(metadata, "name"));
+	cell_int(&row, value_get_int(value_get(scale, "spec"), "replicas", 0));
+	cell_int(&row, value_get_int(value_get(scale, "status"), "replicas", 0));
+	cell_age(&row, value_get_text(metadata, "creationTimestamp"));
+	cox_buf_str(out, "],\"object\":");
+	if (shape->include == INCLUDE_NONE)
+		cox_buf_str(out, "null");
+	else if (shape->include == INCLUDE_OBJECT)
+		json_write(out, scale, 0);
+	else
+		write_partial(shape, scale, out);
+	cox_buf_str(out, "}]}");
+}
+
+static void answer_shape(struct api_call *call, const struct shape *shape,
+			 const struct value *scale)
+{
+	const struct schema *schema = call->server->schema;
+	const struct schema_type *type = NULL; /* of a Table */
+	cox_autobuf json = COX_BUF_INIT, out = COX_BUF_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+
+	if (shape->form == SHAPE_TABLE) {
+		write_table(shape, scale, &json);
+	} else {
+		type = schema_type_named(schema, "meta.v1.PartialObjectMetadata");
+		write_partial(shape, scale, &json);
+	}
+	if (transcode(schema, type, shape->format, shape->pretty,
+		      (struct cox_bytes){json.data, json.size}, &out, &err) != 0)
+		call_fail(call, &err);
+	else
+		call_answer_buf(call, 200, negotiate_content_type(&call->media, false, call->arena),
+				&out);
+}
+
 static void get_scale(struct api_call *call)
 {
 	const struct api_resource *resource = call->resource;
@@ -79,8 +151,9 @@ static void get_scale(struct api_call *call)
 		store_get(resource->collection, call->route.namespace_, call->route.name);
 	cox_autoerror err = COX_ERROR_INIT;
 	struct value *object = NULL;
+	struct shape shape;
 
-	if (answer_negotiate(call, ANSWER_FORMATS, &err) != 0) {
+	if (read_negotiate(call, resource, false, &shape, &err) != 0) {
 		call_fail(call, &err);
 		return;
 	}
@@ -91,10 +164,12 @@ static void get_scale(struct api_call *call)
 
 		object = json_parse(call->arena, json.data, json.size, NULL, &err);
 	}
-	if (object)
+	if (!object)
+		call_fail(call, &err);
+	else if (shape.form == SHAPE_OBJECT)
 		answer_scale(call, 200, scale_of(call->arena, object));
 	else
-		call_fail(call, &err);
+		answer_shape(call, &shape, scale_of(call->arena, object));
 }
 
 /* Takes the number over into the object. */

@@ -543,3 +543,29 @@ teardown_file() {
 	same "" "$(jq -r '.[] | .key as $kind | .value.properties | to_entries[] |
 		select((.value.description // "") == "") | "\($kind) \(.key)"' "$dir/kinds")"
 }
+
+@test "a scale as a table and as metadata alone" {
+	local scale=/api/v1/namespaces/default/replicationcontrollers/sized/scale
+	local table='application/json;as=Table;g=meta.k8s.io;v=v1'
+	api POST /api/v1/namespaces/default/replicationcontrollers -d '{"metadata":{"name":"sized"},"spec":{"replicas":3,
+		"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}}'
+	expect 201
+	api GET $scale -H "Accept: $table"
+	expect 200
+	same "application/json;g=meta.k8s.io;v=v1;as=Table" "$(header Content-Type)"
+	same "Table Name,Desired,Available,Age sized,3,0 PartialObjectMetadata sized" \
+		"$(query '"\(.kind) \([.columnDefinitions[].name] | join(",")) \(.rows[0].cells[:3] | map(tostring) | join(",")) \(.rows[0].object | "\(.kind) \(.metadata.name)")"')"
+	[[ $(query '.rows[0].cells[3]') =~ ^[0-9]+s$ ]]
+	api GET "$scale?includeObject=Object" -H "Accept: $table"
+	same "Scale 3" "$(query '.rows[0].object | "\(.kind) \(.spec.replicas)"')"
+	api GET "$scale?includeObject=None" -H "Accept: $table"
+	same null "$(query '.rows[0].object')"
+	api GET "$scale?includeObject=Some" -H "Accept: $table"
+	expect 400 BadRequest
+	api GET $scale -H "Accept: application/json;$partial"
+	same "PartialObjectMetadata sized null" "$(query '"\(.kind) \(.metadata.name) \(.spec)"')"
+	api GET $scale
+	same "Scale 3 a=b" "$(query '"\(.kind) \(.spec.replicas) \(.status.selector)"')"
+	api GET ${scale%sized/scale}nobody/scale -H "Accept: $table"
+	expect 404 NotFound
+}

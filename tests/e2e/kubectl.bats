@@ -467,6 +467,13 @@ resourcequota/made" "$output"
 	run -0 kubectl scale deployment scaled --replicas=4
 	same "deployment.apps/scaled scaled" "$output"
 	same 4 "$(get deployment scaled)"
+	if ! older 24; then
+		run -0 kubectl get deployment scaled --subresource=scale
+		same "NAME DESIRED AVAILABLE AGE" "$(apart "${lines[0]}")"
+		[[ ${lines[1]} =~ ^scaled\ +4\ +0\ +[0-9]+s$ ]]
+		run -0 kubectl get deployment scaled --subresource=scale -o yaml
+		has "kind: Scale" "$output"
+	fi
 	run -0 kubectl delete deployment scaled
 	run -1 kubectl scale rc nginx-controller
 	make_pod lonely
