@@ -320,7 +320,9 @@ $(hooks post-delete)"
 	has "release: not found" "$output"
 	run -1 helm uninstall shop
 	has "not found" "$output"
-	run -0 helm uninstall --ignore-not-found shop
+	if helm uninstall --help | grep -q ignore-not-found; then
+		run -0 helm uninstall --ignore-not-found shop
+	fi
 }
 
 @test "an install that fails leaves nothing if that is asked for" {
