@@ -78,7 +78,7 @@ static void answer_scale(struct api_call *call, unsigned code, const struct valu
 
 /* The columns are the same for every kind that can be scaled. */
 static const char scale_columns[] =
-	"[{\"name\":\"Name\",\"type\":\"string\",\"format\":\"name\","
+	"[{\"name\":\"Name\",\"type\":\"string\",\"format\":\"\","
 	"\"description\":\"The name of the object.\",\"priority\":0},"
 	"{\"name\":\"Desired\",\"type\":\"integer\",\"format\":\"\","
 	"\"description\":\"How many pods are wanted.\",\"priority\":0},"

@@ -555,6 +555,8 @@ teardown_file() {
 	same "application/json;g=meta.k8s.io;v=v1;as=Table" "$(header Content-Type)"
 	same "Table Name,Desired,Available,Age sized,3,0 PartialObjectMetadata sized" \
 		"$(query '"\(.kind) \([.columnDefinitions[].name] | join(",")) \(.rows[0].cells[:3] | map(tostring) | join(",")) \(.rows[0].object | "\(.kind) \(.metadata.name)")"')"
+	same '[["","string"],["","integer"],["","integer"],["","string"]]' \
+		"$(query '[.columnDefinitions[] | [.format, .type]] | tostring')"
 	[[ $(query '.rows[0].cells[3]') =~ ^[0-9]+s$ ]]
 	api GET "$scale?includeObject=Object" -H "Accept: $table"
 	same "Scale 3" "$(query '.rows[0].object | "\(.kind) \(.spec.replicas)"')"
