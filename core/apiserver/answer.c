@@ -6,15 +6,19 @@
 
 #include <stdlib.h>
 
-/* Browsers and curl get indented JSON when they say so. */
+/* ?pretty decides; without it browsers and the like get indented JSON. */
 static bool wants_pretty(const struct api_call *call, const struct media_choice *media)
 {
-	bool pretty = media->pretty;
+	const struct http_request *request = call->request;
+	bool said = false;
 
-	if (param_bool(call->request->parameters, call->request->parameter_count, "pretty", &pretty,
-		       NULL, NULL) != 0)
+	if (media->format != MEDIA_JSON)
 		return false;
-	return pretty;
+	if (!http_parameter_at(request, "pretty", 0))
+		return media->pretty || negotiate_indents(http_header(request, "User-Agent"));
+	return param_bool(request->parameters, request->parameter_count, "pretty", &said, NULL,
+			  NULL) == 0 &&
+	       said;
 }
 
 int answer_negotiate(struct api_call *call, unsigned offers, struct cox_error *err)

@@ -144,6 +144,40 @@ static enum media_format offered_format(struct piece type, unsigned offers)
 	return MEDIA_NONE;
 }
 
+/* How much to the point it is: any type 0, any of application 1, else 2. */
+static int specificity(struct piece type)
+{
+	bool minor = type.size >= 2 && memcmp(type.text + type.size - 2, "/*", 2) == 0;
+
+	return minor ? type.text[0] != '*' : 2;
+}
+
+/*
+ * The offers without the formats that the header excludes: those whose clause
+ * that is most to the point, among those about whole types, has no weight.
+ */
+static unsigned without_excluded(const struct clause *clauses, size_t count, unsigned offers)
+{
+	for (size_t k = 0; k < sizeof(formats) / sizeof(formats[0]); k++) {
+		unsigned offer = offers & (1u << formats[k].format);
+		int closest = -1, quality = 1;
+
+		for (size_t i = 0; offer && i < count; i++) {
+			const struct clause *clause = &clauses[i];
+			int close = specificity(clause->type);
+
+			if (clause->shaped || clause->stream.size || close <= closest ||
+			    offered_format(clause->type, offer) == MEDIA_NONE)
+				continue;
+			closest = close;
+			quality = clause->quality;
+		}
+		if (quality == 0)
+			offers &= ~offer;
+	}
+	return offers;
+}
+
 /* What a clause may ask for with as, g and v. */
 static const struct {
 	const char *as, *group, *version;
@@ -198,14 +232,6 @@ static bool offered_stream(const struct clause *clause, enum media_format format
 	       (format == MEDIA_JSON || format == MEDIA_PROTOBUF);
 }
 
-/* How much to the point it is: any type 0, any of application 1, else 2. */
-static int specificity(struct piece type)
-{
-	bool minor = type.size >= 2 && memcmp(type.text + type.size - 2, "/*", 2) == 0;
-
-	return minor ? type.text[0] != '*' : 2;
-}
-
 static int refuse(unsigned offers, struct cox_error *err)
 {
 	cox_autobuf list = COX_BUF_INIT;
@@ -223,6 +249,7 @@ int negotiate_accept(const char *accept, unsigned offers, struct media_choice *c
 {
 	struct clause clauses[CLAUSES_MAX];
 	size_t count = accept ? parse_clauses(accept, clauses) : 0;
+	unsigned left;
 	int best = 0;
 
 	if (count == 0) {
@@ -230,21 +257,32 @@ int negotiate_accept(const char *accept, unsigned offers, struct media_choice *c
 		choice->format = offered_format((struct piece){"*/*", 3}, offers);
 		return 0;
 	}
+	left = without_excluded(clauses, count, offers);
 	for (size_t i = 0; i < count; i++) {
 		struct media_choice found = {.shape_version = ""};
 		int rank = 4 * clauses[i].quality + specificity(clauses[i].type);
 
 		if (clauses[i].quality == 0 || rank <= best)
 			continue;
-		found.format = offered_format(clauses[i].type, offers);
+		found.format = offered_format(clauses[i].type, left);
 		if (found.format == MEDIA_NONE || !offered_stream(&clauses[i], found.format) ||
-		    offered_shape(&clauses[i], offers, &found) != 0)
+		    offered_shape(&clauses[i], left, &found) != 0)
 			continue;
 		found.pretty = piece_is(clauses[i].pretty, "1");
 		*choice = found;
 		best = rank;
 	}
 	return best > 0 ? 0 : refuse(offers, err);
+}
+
+bool negotiate_indents(const char *user_agent)
+{
+	static const char *const people[] = {"curl", "Wget", "Mozilla/5.0"};
+
+	for (size_t i = 0; user_agent && i < sizeof(people) / sizeof(people[0]); i++)
+		if (strncmp(user_agent, people[i], strlen(people[i])) == 0)
+			return true;
+	return false;
 }
 
 const char *negotiate_content_type(const struct media_choice *choice, bool watch,

@@ -43,17 +43,24 @@ struct media_choice {
 	enum media_format format;
 	enum media_shape shape;
 	const char *shape_version; /* "v1" or "v1beta1" of meta.k8s.io; "v2", "v2beta1" */
-	bool pretty;		   /* ?pretty or parameter pretty=1 */
+	bool pretty;		   /* parameter pretty=1; see negotiate_indents */
 };
 
 /*
  * The best acceptable choice of the header: by q, then a type before a
- * wildcard, then by its place. NULL or empty means anything. On failure
- * NotAcceptable with the list of what there is. Texts of `choice` are
- * constants. Bounded: what lies behind the first 32 clauses does not count.
+ * wildcard, then by its place. What has q=0 is excluded from wildcards, too.
+ * NULL or empty means anything. On failure NotAcceptable with the list of what
+ * there is. Texts of `choice` are constants. Bounded: what lies behind the
+ * first 32 clauses does not count.
  */
 int negotiate_accept(const char *accept, unsigned offers, struct media_choice *choice,
 		     struct cox_error *err) COX_MUST_CHECK;
+
+/*
+ * Whether this User-Agent (may be NULL) is one that people look at answers
+ * with, so that JSON is indented unless ?pretty says otherwise.
+ */
+bool negotiate_indents(const char *user_agent);
 
 /* What Content-Type the choice is answered under; `watch` for a stream of events. */
 const char *negotiate_content_type(const struct media_choice *choice, bool watch,

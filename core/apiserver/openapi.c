@@ -195,15 +195,6 @@ static struct document *get_document(const struct apiserver *server, const struc
 
 /* Answering */
 
-/* "gzip;q=0" is how a client says no; everything else is some liking. */
-static bool takes_gzip(const struct http_request *request)
-{
-	const char *accept = http_header(request, "Accept-Encoding");
-
-	return accept && http_header_has(request, "Accept-Encoding", "gzip") &&
-	       !strcasestr(accept, "gzip;q=0");
-}
-
 /* The plain bytes, for the client that wants them. NULL: the kept ones are bad. */
 static void *unpack(const struct document *document)
 {
@@ -263,7 +254,7 @@ static void answer(struct api_call *call, struct document *document, const char 
 	const char *known = http_header(call->request, "If-None-Match");
 	const char *asked = call_param(call, "hash");
 	const char *etag = arena_printf(call->arena, "\"%s\"", document->hash);
-	bool gzip = takes_gzip(call->request);
+	bool gzip = http_takes_encoding(call->request, "gzip");
 	struct http_header headers[5];
 	struct http_response response = {
 		.status = 200, .content_type = content_type, .headers = headers};

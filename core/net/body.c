@@ -109,30 +109,13 @@ const void *body_single(const struct body *body)
 	return body->count && body->pieces[0].size ? body->pieces[0].data : "";
 }
 
-static bool accepts_gzip(const struct http_request *request)
-{
-	const char *accept = http_header(request, "Accept-Encoding"), *gzip;
-
-	if (!accept || !http_header_has(request, "Accept-Encoding", "gzip"))
-		return false;
-	gzip = strcasestr(accept, "gzip");
-	gzip += 4 + strspn(gzip + 4, " \t");
-	/* ";q=0", ";q=0.000" refuse it; anything else is some liking */
-	if (*gzip != ';')
-		return true;
-	gzip += 1 + strspn(gzip + 1, " \t");
-	if (strncasecmp(gzip, "q=0", 3) != 0)
-		return true;
-	return gzip[3 + strspn(gzip + 3, ".0")] >= '1' && gzip[3 + strspn(gzip + 3, ".0")] <= '9';
-}
-
 struct body *body_for(const struct http_request *request, const struct http_response *response,
 		      bool gzip_loopback, bool *gzip)
 {
 	struct body *body = body_new(response);
 
 	*gzip = (response->flags & HTTP_RESPONSE_GZIP) && body_length(body) >= BODY_GZIP_MIN &&
-		(!request->loopback || gzip_loopback) && accepts_gzip(request) &&
+		(!request->loopback || gzip_loopback) && http_takes_encoding(request, "gzip") &&
 		body_compress(body) == 0;
 	return body;
 }

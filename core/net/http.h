@@ -95,6 +95,8 @@ const char *http_header(const struct http_request *request, const char *name);
 const char *http_header_at(const struct http_request *request, const char *name, size_t index);
 /* Whether a comma list header holds the token (any case): Connection: Upgrade */
 bool http_header_has(const struct http_request *request, const char *name, const char *token);
+/* Whether Accept-Encoding names the coding and does not exclude it (q=0). */
+bool http_takes_encoding(const struct http_request *request, const char *coding);
 /* The first parameter of that name (exact), or NULL; the index-th of several. */
 const char *http_parameter(const struct http_request *request, const char *name);
 const char *http_parameter_at(const struct http_request *request, const char *name, size_t index);

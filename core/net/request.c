@@ -317,6 +317,39 @@ bool http_header_has(const struct http_request *request, const char *name, const
 	return false;
 }
 
+/* The parameters at `text`, up to the next comma, say q=0, which is how a client says no. */
+static bool is_excluded(const char *text)
+{
+	while (*text == ';') {
+		text += 1 + strspn(text + 1, " \t");
+		if (strncasecmp(text, "q=0", 3) == 0) {
+			text += 3 + strspn(text + 3, ".0");
+			return !(*text >= '1' && *text <= '9');
+		}
+		text += strcspn(text, ";,");
+	}
+	return false;
+}
+
+bool http_takes_encoding(const struct http_request *request, const char *coding)
+{
+	const char *value;
+	size_t size = strlen(coding);
+
+	for (size_t i = 0; (value = http_header_at(request, "Accept-Encoding", i)); i++) {
+		while (*value) {
+			size_t length;
+
+			value += strspn(value, ", \t");
+			length = strcspn(value, ", \t;");
+			if (length == size && strncasecmp(value, coding, size) == 0)
+				return !is_excluded(value + length + strspn(value + length, " \t"));
+			value += strcspn(value, ",");
+		}
+	}
+	return false;
+}
+
 const char *http_parameter_at(const struct http_request *request, const char *name, size_t index)
 {
 	for (size_t i = 0; i < request->parameter_count; i++)

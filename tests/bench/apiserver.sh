@@ -3,6 +3,9 @@
 # The API server with real clients on this machine: each line is a figure, its
 # bar of the design and, where there is one, what the machine itself can do.
 set -euo pipefail
+# Answers are for programs here: curl says who it is otherwise, and they are not indented.
+CURL_HOME=$(cd "${BASH_SOURCE%/*}/../lib" && pwd)
+export CURL_HOME
 
 : "${builddir:=$PWD}"
 program=$builddir/core/coxswain

@@ -424,6 +424,26 @@ metadata:
 	lacks $'\n' "$body"
 }
 
+@test "people's programs get it indented unless they say otherwise" {
+	local agent
+	for agent in curl/8.5.0 Wget/1.21.3 'Mozilla/5.0 (X11; Linux x86_64)'; do
+		api GET "$maps/one" -A "$agent"
+		has $'{\n  "kind": "ConfigMap",' "$body"
+		api GET "$maps/none" -A "$agent"
+		has $'{\n  "kind": "Status",' "$body"
+		api GET "$maps/one?pretty=false" -A "$agent"
+		lacks $'\n' "$body"
+	done
+	api GET "$maps/one" -A 'kubectl/v1.36.0 (linux/amd64)'
+	lacks $'\n' "$body"
+	api GET "$maps/one" -H 'User-Agent:'
+	lacks $'\n' "$body"
+	api GET "$maps/one" -A curl/8.5.0 -H 'Accept: application/json;q=0, */*'
+	same application/yaml "$(header Content-Type)"
+	api GET "$maps/one" -H 'Accept: application/json;q=0'
+	expect 406
+}
+
 @test "a compressed body is refused by its name" {
 	printf '{"metadata":{"name":"packed"}}' | gzip >"$dir/packed"
 	api POST $maps -H 'Content-Encoding: gzip' --data-binary @"$dir/packed"

@@ -11,7 +11,8 @@ TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats %D%/kinds.yaml \
 	%D%/helm.bats $(HELM_CHART) tests/lib/functions.bash tests/lib/cluster.bash \
 	tests/lib/daemons.bash tests/lib/kubectl.sh tests/lib/rows.sh tests/lib/threads.supp \
-	tests/lib/frames.py tests/lib/client.py tests/lib/client.mjs tests/lib/client-node.sh
+	tests/lib/frames.py tests/lib/.curlrc tests/lib/client.py tests/lib/client.mjs \
+	tests/lib/client-node.sh
 
 # What helm.bats installs.
 HELM_CHART = %D%/chart/Chart.yaml %D%/chart/values.yaml %D%/chart/templates/_names.tpl \

@@ -18,6 +18,9 @@ plugins=$builddir/plugins/.libs
 
 # Where nothing of the host's configuration can leak in.
 export HOME=/nonexistent KUBECONFIG=/dev/null LC_ALL=C TZ=UTC
+# The server indents what curl asks for by its own name; the tests are a program.
+CURL_HOME=$(cd "$srcdir/tests/lib" && pwd)
+export CURL_HOME
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY
 
 # Leaves the file out unless every command is there.

@@ -55,6 +55,16 @@ static void test_choice(void **state)
 		{JSON ";q=0," YAML, YAML},
 		{JSON ";q=1.000," YAML, JSON},
 		{JSON ";q=rubbish," YAML ";q=0.9", JSON},
+		/* what is excluded is not what a wildcard means */
+		{JSON ";q=0,*/*", YAML},
+		{"*/*," JSON ";q=0", YAML},
+		{JSON ";q=0.0," YAML ";q=0,*/*;q=0.1", PROTOBUF},
+		{"application/*;q=0,*/*", ""},
+		{"application/*;q=0," YAML, YAML},
+		{"*/*;q=0," PROTOBUF ";q=0.1", PROTOBUF},
+		{"*/*;q=0", ""},
+		{JSON ";as=Table" META ";q=0," JSON, JSON},
+		{JSON ";q=0," JSON ";as=Table" META, ""},
 		/* a type before a wildcard, at the same weight */
 		{"*/*," YAML, YAML},
 		{"*/*, application/*," PROTOBUF, PROTOBUF},
@@ -163,6 +173,14 @@ static void test_pretty(void **state)
 	assert_true(choice.pretty);
 	assert_int_equal(negotiate_accept(JSON ";pretty=0", OBJECTS, &choice, NULL), 0);
 	assert_false(choice.pretty);
+	assert_true(negotiate_indents("curl/7.88.1"));
+	assert_true(negotiate_indents("Wget/1.21.3"));
+	assert_true(negotiate_indents("Mozilla/5.0 (X11; Linux x86_64; rv:128.0)"));
+	assert_false(negotiate_indents("Mozilla/4.0"));
+	assert_false(negotiate_indents("my-curl/1"));
+	assert_false(negotiate_indents("kubectl/v1.36.0 (linux/amd64) kubernetes/abcdef"));
+	assert_false(negotiate_indents(""));
+	assert_false(negotiate_indents(NULL));
 }
 
 static void test_bodies(void **state)

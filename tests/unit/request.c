@@ -32,6 +32,7 @@ static void test_lookups(void **state)
 	assert_false(http_header_has(&request, "connection", "up"));
 	assert_true(http_header_has(&request, "Upgrade", "spdy/3.1"));
 	assert_true(http_header_has(&request, "Upgrade", "websocket"));
+	assert_false(http_takes_encoding(&request, "gzip"));
 	assert_string_equal(http_parameter(&request, "x"), "1");
 	assert_string_equal(http_parameter_at(&request, "x", 1), "2");
 	assert_string_equal(http_parameter(&request, "y"), "");
@@ -42,6 +43,39 @@ static void test_lookups(void **state)
 	assert_int_equal(request.method, HTTP_GET);
 	assert_false(body.known);
 	arena_free(&request.arena);
+}
+
+static void test_encodings(void **state)
+{
+	static const struct {
+		const char *accept;
+		bool gzip;
+	} cases[] = {
+		{"gzip", true},
+		{"GZip", true},
+		{"br, gzip;q=0.5", true},
+		{"gzip;q=0.001", true},
+		{"gzip ; q=1", true},
+		{"gzip;level=3;q=0.5", true},
+		{"xgzip, gzip", true},
+		{"", false},
+		{"br", false},
+		{"xgzip", false},
+		{"gzip;q=0", false},
+		{"gzip ; Q=0.000, br", false},
+		{"gzip;level=3;q=0", false},
+		{"br, gzip;q=0, *", false},
+		{"*", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct http_header header = {"accept-encoding", cases[i].accept};
+		const struct http_request request = {.headers = &header, .header_count = 1};
+
+		if (http_takes_encoding(&request, "gzip") != cases[i].gzip)
+			fail_msg("%s", cases[i].accept);
+	}
 }
 
 static int judge_with(const char *name, const char *value, const char *version,
@@ -126,9 +160,9 @@ static void test_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lookups), cmocka_unit_test(test_bodies),
-		cmocka_unit_test(test_hidden),	cmocka_unit_test(test_many),
-		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_lookups), cmocka_unit_test(test_encodings),
+		cmocka_unit_test(test_bodies),	cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_many),	cmocka_unit_test(test_status),
 	};
 
 	return cmocka_run_group_tests_name("request", tests, NULL, NULL);
