@@ -69,6 +69,25 @@ static struct store_entry *next_match(struct position *position)
 
 /* Transcoding */
 
+/* Whether items are as the store notes the sizes of. */
+static bool has_noted_sizes(const struct shape *shape)
+{
+	return shape->format == MEDIA_PROTOBUF && shape->form == SHAPE_OBJECT &&
+	       shape->resource->row == shape->resource->stored_row;
+}
+
+/* One more item, made for this list alone. */
+static int add_made(struct shape_list *list, struct store_entry *entry, struct cox_error *err)
+{
+	size_t before = list->out->size;
+
+	if (shape_list_add(list, store_entry_json(entry), err) != 0)
+		return -1;
+	if (has_noted_sizes(list->shape) && list->out->size - before <= UINT32_MAX)
+		store_entry_note_list_size(entry, (uint32_t)(list->out->size - before));
+	return 0;
+}
+
 /* One more item; what was made is kept for others if `keep`. */
 static int add_entry(struct shape_list *list, struct store_entry *entry, bool keep,
 		     struct cox_error *err)
@@ -79,10 +98,10 @@ static int add_entry(struct shape_list *list, struct store_entry *entry, bool ke
 	struct bytes *made;
 
 	if (!form)
-		return shape_list_add(list, store_entry_json(entry), err);
+		return add_made(list, entry, err);
 	made = store_forms_get(forms, entry, form);
 	if (!made && !keep)
-		return shape_list_add(list, store_entry_json(entry), err);
+		return add_made(list, entry, err);
 	if (!made) {
 		if (shape_item(list->shape, store_entry_json(entry), &item, err) != 0)
 			return -1;
@@ -99,10 +118,15 @@ static int measure_rest(const struct shape *shape, struct position rest, uint64_
 {
 	cox_autobuf item = COX_BUF_INIT;
 	struct shape_list list = {.shape = shape, .out = &item};
+	bool noted = has_noted_sizes(shape);
 	struct store_entry *entry;
 
 	*size = 0;
 	while ((entry = next_match(&rest))) {
+		if (noted && store_entry_list_size(entry)) {
+			*size += store_entry_list_size(entry);
+			continue;
+		}
 		cox_buf_clear(&item);
 		if (add_entry(&list, entry, false, err) != 0)
 			return -1;

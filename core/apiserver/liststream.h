@@ -25,7 +25,8 @@ struct list_source {
 void liststream_answer(struct api_call *call, const struct list_source *source);
 /*
  * The same in any form. On a worker: the beginning is made here, and in
- * protobuf everything is made once before, for its length comes first.
+ * protobuf what is new to the store's notes of sizes is made once before, for
+ * the length of all comes first.
  */
 void liststream_answer_made(struct api_call *call, const struct list_source *source);
 

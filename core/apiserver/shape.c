@@ -166,6 +166,40 @@ int shape_row(const struct shape *shape, struct cox_bytes json, struct cox_buf *
 	return 0;
 }
 
+/* The message by itself: without a tree, if no other version has to be made first. */
+static int protobuf_item(const struct shape *shape, struct cox_bytes json, struct cox_buf *out,
+			 struct cox_error *err)
+{
+	const struct api_resource *resource = shape->resource;
+	const struct schema *schema = resource->server->schema;
+	cox_autobuf partial = COX_BUF_INIT;
+	cox_autoarena arena = ARENA_INIT;
+	struct value *object;
+
+	if (shape->form != SHAPE_OBJECT) {
+		write_partial(shape, json, &partial);
+		json = (struct cox_bytes){partial.data, partial.size};
+	} else if (resource->row != resource->stored_row) {
+		object = read_object(shape, &arena, json, err);
+		return object ? protobuf_encode(out, schema, answered_type(shape), object, err)
+			      : -1;
+	}
+	return protobuf_encode_json(out, schema, answered_type(shape), json.data, json.size, err);
+}
+
+static int protobuf_object(const struct shape *shape, struct cox_bytes json, struct cox_buf *out,
+			   struct cox_error *err)
+{
+	cox_autobuf item = COX_BUF_INIT;
+
+	if (protobuf_item(shape, json, &item, err) != 0)
+		return -1;
+	shape_open(shape, item.size, out);
+	cox_buf_add(out, item.data, item.size);
+	shape_close(shape, out);
+	return 0;
+}
+
 int shape_object(const struct shape *shape, struct cox_bytes json, struct cox_buf *out,
 		 struct cox_error *err)
 {
@@ -182,6 +216,8 @@ int shape_object(const struct shape *shape, struct cox_bytes json, struct cox_bu
 		write_partial(shape, json, out);
 		return 0;
 	}
+	if (shape->format == MEDIA_PROTOBUF)
+		return protobuf_object(shape, json, out, err);
 	object = read_answered(shape, &arena, json, err);
 	if (!object)
 		return -1;
@@ -192,16 +228,8 @@ int shape_object(const struct shape *shape, struct cox_bytes json, struct cox_bu
 int shape_item(const struct shape *shape, struct cox_bytes json, struct cox_buf *out,
 	       struct cox_error *err)
 {
-	cox_autoarena arena = ARENA_INIT;
-	struct value *object;
-
-	if (shape->format != MEDIA_PROTOBUF)
-		return shape_object(shape, json, out, err);
-	object = read_answered(shape, &arena, json, err);
-	if (!object)
-		return -1;
-	return protobuf_encode(out, shape->resource->server->schema, answered_type(shape), object,
-			       err);
+	return shape->format == MEDIA_PROTOBUF ? protobuf_item(shape, json, out, err)
+					       : shape_object(shape, json, out, err);
 }
 
 void shape_open(const struct shape *shape, size_t size, struct cox_buf *out)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "machinery/json.h"
 #include "machinery/protobuf.h"
+#include "machinery/protobuf_put.h"
 #include "machinery/yaml.h"
 
 #include <inttypes.h>
@@ -227,8 +228,17 @@ int shape_list_add(struct shape_list *list, struct cox_bytes json, struct cox_er
 	bool for_people = shape->format == MEDIA_YAML || shape->pretty;
 	struct shape plain = *shape;
 	cox_autobuf item = COX_BUF_INIT;
+	size_t start;
 	int status;
 
+	if (shape->format == MEDIA_PROTOBUF) {
+		start = put_open(list->out, PROTOBUF_ITEMS);
+		if (shape_item(shape, json, list->out, err) != 0)
+			return -1;
+		put_close(list->out, start);
+		list->count++;
+		return 0;
+	}
 	if (for_people) {
 		plain.pretty = false;
 		plain.format = MEDIA_JSON;

@@ -81,13 +81,19 @@ static int parse_offset(const char *at, size_t left, int64_t *seconds)
 	return 0;
 }
 
+static int leap_years_before(int year)
+{
+	return (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;
+}
+
 int clock_parse(const char *text, size_t size, uint64_t *realtime)
 {
 	static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	struct tm parts = {0};
+	static const int days_before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+	int day, hour, minute, second;
 	uint64_t fraction = 0, unit = CLOCK_SECOND;
 	int64_t offset, seconds;
-	int year, month;
+	int year, month, days;
 	bool leap;
 	size_t at = 19;
 
@@ -96,16 +102,15 @@ int clock_parse(const char *text, size_t size, uint64_t *realtime)
 		return -1;
 	year = number(text, 4);
 	month = number(text + 5, 2);
-	parts.tm_mday = number(text + 8, 2);
-	parts.tm_hour = number(text + 11, 2);
-	parts.tm_min = number(text + 14, 2);
-	parts.tm_sec = number(text + 17, 2);
+	day = number(text + 8, 2);
+	hour = number(text + 11, 2);
+	minute = number(text + 14, 2);
+	second = number(text + 17, 2);
 	if (year < 1970 || year > 2500 || month < 1 || month > 12)
 		return -1;
 	leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-	if (parts.tm_mday < 1 || parts.tm_mday > month_days[month - 1] + (leap && month == 2) ||
-	    parts.tm_hour < 0 || parts.tm_hour > 23 || parts.tm_min < 0 || parts.tm_min > 59 ||
-	    parts.tm_sec < 0 || parts.tm_sec > 59)
+	if (day < 1 || day > month_days[month - 1] + (leap && month == 2) || hour < 0 ||
+	    hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
 		return -1;
 	if (text[at] == '.') {
 		size_t first = ++at;
@@ -119,9 +124,9 @@ int clock_parse(const char *text, size_t size, uint64_t *realtime)
 	}
 	if (parse_offset(text + at, size - at, &offset) != 0)
 		return -1;
-	parts.tm_year = year - 1900;
-	parts.tm_mon = month - 1;
-	seconds = (int64_t)timegm(&parts) - offset;
+	days = 365 * (year - 1970) + leap_years_before(year) - leap_years_before(1970);
+	days += days_before[month - 1] + (leap && month > 2) + day - 1;
+	seconds = (int64_t)days * 86400 + hour * 3600 + minute * 60 + second - offset;
 	if (seconds < 0)
 		return -1;
 	*realtime = (uint64_t)seconds * CLOCK_SECOND + fraction;

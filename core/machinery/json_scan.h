@@ -100,4 +100,10 @@ const char *json_scan_number(const char *at, const char *end, bool *whole, const
 /* The end of `true`, `false` or `null`; NULL as above. */
 const char *json_scan_word(const char *at, const char *end, const char **bad, const char **why);
 
+/*
+ * Behind the object or array that begins at `at`; NULL if it does not end. The
+ * bytes were read as JSON before: nothing but strings and brackets is looked at.
+ */
+const char *json_jump(const char *at, const char *end);
+
 #endif

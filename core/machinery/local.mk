@@ -11,7 +11,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/mergepatch.c %D%/mergepatch.h \
 	%D%/object.c %D%/object.h \
 	%D%/protobuf.c %D%/protobuf.h %D%/protobuf_wire.h \
-	%D%/protobuf_write.c \
+	%D%/protobuf_write.c %D%/protobuf_direct.c %D%/protobuf_put.h %D%/json_jump.c \
 	%D%/quantity.c %D%/quantity.h \
 	%D%/selector.h %D%/selector_build.h \
 	%D%/value.c %D%/value.h \

@@ -44,6 +44,14 @@ int protobuf_encode(struct cox_buf *out, const struct schema *schema,
 		    struct cox_error *err) COX_MUST_CHECK;
 
 /*
+ * The same from the JSON of a decoded value, to the same bytes. If it is
+ * canonical, as objects of the store are, no tree is made of it.
+ */
+int protobuf_encode_json(struct cox_buf *out, const struct schema *schema,
+			 const struct schema_type *type, const void *json, size_t size,
+			 struct cox_error *err) COX_MUST_CHECK;
+
+/*
  * The envelope by itself, around a message of `size` bytes that is made
  * elsewhere: what stands in front of it, and what behind.
  */

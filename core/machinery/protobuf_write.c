@@ -2,11 +2,10 @@
 /*
  * Writing protobuf by the tables, byte for byte as today's servers do: fields
  * in the order of their numbers, those that are no pointers also when they are
- * zero, keys of maps sorted. A nested message is written in place and its
- * length put before it after; lengths are short, the move is small.
+ * zero, keys of maps sorted.
  */
 #include "machinery/protobuf.h"
-#include "machinery/protobuf_wire.h"
+#include "machinery/protobuf_put.h"
 
 #include "base/clock.h"
 #include "machinery/json.h"
@@ -31,86 +30,13 @@ static int refuse(struct encoder *encoder, const char *what)
 			 what);
 }
 
-static size_t varint_size(uint64_t number)
-{
-	size_t size = 1;
-
-	for (; number >= 0x80; number >>= 7)
-		size++;
-	return size;
-}
-
-static void put_varint(char *out, uint64_t number)
-{
-	for (; number >= 0x80; number >>= 7)
-		*out++ = (char)(number | 0x80);
-	*out = (char)number;
-}
-
-/* Room for `more` bytes; most of the time it is there. */
-static inline char *room_for(struct cox_buf *out, size_t more)
-{
-	return more < out->capacity - out->size ? out->data + out->size
-						: cox_buf_reserve(out, more);
-}
-
-static void write_varint(struct encoder *encoder, uint64_t number)
-{
-	size_t size = varint_size(number);
-
-	put_varint(room_for(encoder->out, size), number);
-	cox_buf_added(encoder->out, size);
-}
-
-static void write_tag(struct encoder *encoder, unsigned number, enum protobuf_wire wire)
-{
-	write_varint(encoder, (uint64_t)number << 3 | wire);
-}
-
-static void write_bytes(struct encoder *encoder, unsigned number, const void *data, size_t size)
-{
-	uint64_t tag = (uint64_t)number << 3 | PROTOBUF_BYTES;
-	size_t tag_size = varint_size(tag), size_size = varint_size(size);
-	char *room = room_for(encoder->out, tag_size + size_size + size);
-
-	put_varint(room, tag);
-	put_varint(room + tag_size, size);
-	if (size)
-		memcpy(room + tag_size + size_size, data, size);
-	cox_buf_added(encoder->out, tag_size + size_size + size);
-}
-
-/* Begins a nested message as field `number`, with room for a short length; where its bytes begin.
- */
-static size_t open_message(struct encoder *encoder, unsigned number)
-{
-	write_tag(encoder, number, PROTOBUF_BYTES);
-	*room_for(encoder->out, 1) = 0;
-	cox_buf_added(encoder->out, 1);
-	return encoder->out->size;
-}
-
-/* What was written since open_message is the message: its length goes in front. */
-static void close_message(struct encoder *encoder, size_t start)
-{
-	struct cox_buf *out = encoder->out;
-	size_t size = out->size - start, more = varint_size(size) - 1;
-
-	if (more) {
-		cox_buf_reserve(out, more);
-		memmove(out->data + start + more, out->data + start, size);
-		cox_buf_added(out, more);
-	}
-	put_varint(out->data + start - 1, size);
-}
-
 static int write_base64(struct encoder *encoder, unsigned number, const struct value *value)
 {
 	char *room = cox_alloc(value->count + 1u);
 	int64_t size = cox_base64_decode(value->text, value->count, room);
 
 	if (size >= 0)
-		write_bytes(encoder, number, room, (size_t)size);
+		put_bytes(encoder->out, number, room, (size_t)size);
 	free(room);
 	return size >= 0 ? 0 : refuse(encoder, "bytes are not in base64");
 }
@@ -125,10 +51,7 @@ static int write_time(struct encoder *encoder, const struct value *value, bool m
 	if (value->kind != VALUE_STRING || clock_parse(value->text, value->count, &when) != 0)
 		return refuse(encoder, "a time is malformed");
 	fraction = when % CLOCK_SECOND;
-	write_tag(encoder, 1, PROTOBUF_VARINT);
-	write_varint(encoder, when / CLOCK_SECOND);
-	write_tag(encoder, 2, PROTOBUF_VARINT);
-	write_varint(encoder, micro ? fraction - fraction % 1000 : 0);
+	put_time(encoder->out, when / CLOCK_SECOND, micro ? fraction - fraction % 1000 : 0);
 	return 0;
 }
 
@@ -138,11 +61,8 @@ static int write_int_or_string(struct encoder *encoder, const struct value *valu
 
 	if (value && !text && value->kind != VALUE_INT)
 		return refuse(encoder, "neither an integer nor a string");
-	write_tag(encoder, 1, PROTOBUF_VARINT);
-	write_varint(encoder, text);
-	write_tag(encoder, 2, PROTOBUF_VARINT);
-	write_varint(encoder, text || !value ? 0 : (uint64_t)value->integer);
-	write_bytes(encoder, 3, text ? value->text : "", text ? value->count : 0);
+	put_int_or_string(encoder->out, text || !value ? 0 : value->integer,
+			  text ? value->text : NULL, text ? value->count : 0);
 	return 0;
 }
 
@@ -150,7 +70,7 @@ static int write_quantity(struct encoder *encoder, const struct value *value)
 {
 	if (value && value->kind != VALUE_STRING)
 		return refuse(encoder, "a quantity is no string");
-	write_bytes(encoder, 1, value ? value->text : "0", value ? value->count : 1);
+	put_bytes(encoder->out, 1, value ? value->text : "0", value ? value->count : 1);
 	return 0;
 }
 
@@ -163,7 +83,7 @@ static int write_strings(struct encoder *encoder, unsigned number, const struct 
 
 		if (item->kind != VALUE_STRING)
 			return refuse(encoder, "a list of strings has something else in it");
-		write_bytes(encoder, number, item->text, item->count);
+		put_bytes(encoder->out, number, item->text, item->count);
 	}
 	return 0;
 }
@@ -175,7 +95,7 @@ static void write_raw(struct encoder *encoder, const struct value *value)
 	if (!value)
 		return;
 	json_write(&json, value, 0);
-	write_bytes(encoder, 1, json.data, json.size);
+	put_bytes(encoder->out, 1, json.data, json.size);
 }
 
 static int write_message(struct encoder *encoder, const struct schema_type *type,
@@ -187,10 +107,10 @@ static int write_nested(struct encoder *encoder, unsigned number, const struct s
 {
 	size_t start;
 
-	start = open_message(encoder, number);
+	start = put_open(encoder->out, number);
 	if (write_message(encoder, type, value) != 0)
 		return -1;
-	close_message(encoder, start);
+	put_close(encoder->out, start);
 	return 0;
 }
 
@@ -206,8 +126,8 @@ static int write_choice(struct encoder *encoder, enum schema_choice choice,
 	if (choice == SCHEMA_CHOICE_BOOL) {
 		if (!schema && value->kind != VALUE_BOOL)
 			return refuse(encoder, "neither a schema nor a boolean");
-		write_tag(encoder, 1, PROTOBUF_VARINT);
-		write_varint(encoder, schema || value->boolean);
+		put_tag(encoder->out, 1, PROTOBUF_VARINT);
+		put_varint(encoder->out, schema || value->boolean);
 		return schema ? write_nested(encoder, 2, props, value) : 0;
 	}
 	if (schema)
@@ -266,23 +186,23 @@ static int write_number(struct encoder *encoder, unsigned number, uint8_t kind,
 	if (kind == SCHEMA_BOOL) {
 		if (value && value->kind != VALUE_BOOL)
 			return refuse(encoder, "a boolean is none");
-		write_tag(encoder, number, PROTOBUF_VARINT);
-		write_varint(encoder, value && value->boolean);
+		put_tag(encoder->out, number, PROTOBUF_VARINT);
+		put_varint(encoder->out, value && value->boolean);
 		return 0;
 	}
 	if (kind == SCHEMA_DOUBLE) {
 		if (value && value->kind != VALUE_INT && value->kind != VALUE_NUMBER)
 			return refuse(encoder, "a number is none");
 		memcpy(&bits, &real, sizeof(bits));
-		write_tag(encoder, number, PROTOBUF_FIXED64);
+		put_tag(encoder->out, number, PROTOBUF_FIXED64);
 		for (unsigned i = 0; i < 8; i++)
 			cox_buf_char(encoder->out, (char)(bits >> (8 * i)));
 		return 0;
 	}
 	if (value && value->kind != VALUE_INT)
 		return refuse(encoder, "an integer is none");
-	write_tag(encoder, number, PROTOBUF_VARINT);
-	write_varint(encoder, value ? (uint64_t)value->integer : 0);
+	put_tag(encoder->out, number, PROTOBUF_VARINT);
+	put_varint(encoder->out, value ? (uint64_t)value->integer : 0);
 	return 0;
 }
 
@@ -306,15 +226,15 @@ static int write_value(struct encoder *encoder, const struct schema_field *field
 			return refuse(encoder, "a string is none");
 		if (value && kind == SCHEMA_BYTES)
 			return write_base64(encoder, number, value);
-		write_bytes(encoder, number, value ? value->text : "", value ? value->count : 0);
+		put_bytes(encoder->out, number, value ? value->text : "", value ? value->count : 0);
 		return 0;
 	default:
 		break;
 	}
-	start = open_message(encoder, number);
+	start = put_open(encoder->out, number);
 	if (write_inside(encoder, field, kind, value) != 0)
 		return -1;
-	close_message(encoder, start);
+	put_close(encoder->out, start);
 	return 0;
 }
 
@@ -334,12 +254,12 @@ static int write_entry(struct encoder *encoder, const struct schema_field *field
 {
 	size_t start;
 
-	start = open_message(encoder, number);
-	write_bytes(encoder, 1, member->key, member->key_size);
+	start = put_open(encoder->out, number);
+	put_bytes(encoder->out, 1, member->key, member->key_size);
 	if (!(field->element == SCHEMA_BYTES && value_is(member->value, VALUE_NULL)) &&
 	    write_value(encoder, field, field->element, 2, member->value) != 0)
 		return -1;
-	close_message(encoder, start);
+	put_close(encoder->out, start);
 	return 0;
 }
 
@@ -380,26 +300,21 @@ static int write_wrapped(struct encoder *encoder, unsigned number, const struct 
 {
 	size_t start;
 
-	start = open_message(encoder, number);
+	start = put_open(encoder->out, number);
 	if (write_strings(encoder, 1, list) != 0)
 		return -1;
-	close_message(encoder, start);
+	put_close(encoder->out, start);
 	return 0;
 }
 
-/*
- * `value` NULL: the object has none. What is no pointer to today's servers is
- * written all the same, as its zero; lists, maps and bytes can be nothing.
- */
+/* `value` NULL: the object has none. */
 static int write_field(struct encoder *encoder, const struct schema_field *field,
 		       const struct value *value)
 {
 	unsigned number = field->number[field->depth - 1];
-	bool nothing = field->kind == SCHEMA_ARRAY || field->kind == SCHEMA_MAP ||
-		       field->kind == SCHEMA_BYTES || (field->flags & SCHEMA_POINTER);
 	int status;
 
-	if (!value && nothing)
+	if (!value && put_nothing(field))
 		return 0;
 	if (field->wrapped)
 		status = write_wrapped(encoder, number, value);
@@ -441,10 +356,10 @@ static int write_fields(struct encoder *encoder, const struct message *message, 
 			++*at;
 			continue;
 		}
-		start = open_message(encoder, field->number[level]);
+		start = put_open(encoder->out, field->number[level]);
 		if (write_fields(encoder, message, level + 1, at) != 0)
 			return -1;
-		close_message(encoder, start);
+		put_close(encoder->out, start);
 	}
 	return 0;
 }
@@ -493,6 +408,23 @@ static int write_message(struct encoder *encoder, const struct schema_type *type
 	return message.count ? write_fields(encoder, &message, 0, &at) : 0;
 }
 
+int protobuf_put_absent(struct cox_buf *out, const struct schema *schema,
+			const struct schema_field *field, struct cox_error *err)
+{
+	struct encoder encoder = {out, schema, err};
+
+	return write_field(&encoder, field, NULL);
+}
+
+int protobuf_put_null(struct cox_buf *out, const struct schema *schema,
+		      const struct schema_field *field, uint8_t kind, unsigned number,
+		      struct cox_error *err)
+{
+	struct encoder encoder = {out, schema, err};
+
+	return write_value(&encoder, field, kind, number, NULL);
+}
+
 int protobuf_encode(struct cox_buf *out, const struct schema *schema,
 		    const struct schema_type *type, const struct value *value,
 		    struct cox_error *err)
@@ -504,31 +436,26 @@ int protobuf_encode(struct cox_buf *out, const struct schema *schema,
 
 void protobuf_open_object(struct cox_buf *out, const char *version, const char *kind, size_t size)
 {
-	struct encoder encoder = {out, NULL, NULL};
 	size_t start;
 
 	cox_buf_add(out, PROTOBUF_MAGIC, PROTOBUF_MAGIC_SIZE);
-	start = open_message(&encoder, 1);
-	write_bytes(&encoder, 1, version, strlen(version));
-	write_bytes(&encoder, 2, kind, strlen(kind));
-	close_message(&encoder, start);
-	write_tag(&encoder, 2, PROTOBUF_BYTES);
-	write_varint(&encoder, size);
+	start = put_open(out, 1);
+	put_bytes(out, 1, version, strlen(version));
+	put_bytes(out, 2, kind, strlen(kind));
+	put_close(out, start);
+	put_tag(out, 2, PROTOBUF_BYTES);
+	put_varint(out, size);
 }
 
 void protobuf_close_object(struct cox_buf *out)
 {
-	struct encoder encoder = {out, NULL, NULL};
-
-	write_bytes(&encoder, 3, "", 0);
-	write_bytes(&encoder, 4, "", 0);
+	put_bytes(out, 3, "", 0);
+	put_bytes(out, 4, "", 0);
 }
 
 void protobuf_write_bytes(struct cox_buf *out, unsigned number, const void *data, size_t size)
 {
-	struct encoder encoder = {out, NULL, NULL};
-
-	write_bytes(&encoder, number, data, size);
+	put_bytes(out, number, data, size);
 }
 
 int protobuf_encode_object(struct cox_buf *out, const struct schema *schema,

@@ -153,6 +153,7 @@ struct store_entry *store_entry_at_revision(const struct store_entry *entry, uin
 	       (const char *)entry + offsetof(struct store_entry, revision),
 	       sizeof(*entry) - offsetof(struct store_entry, revision));
 	copy->revision = revision;
+	atomic_init(&copy->list_size, 0);
 	if (entry->flags & ENTRY_BAD) {
 		memcpy(copy->tail, entry->tail, entry->tail_size);
 		return copy;
@@ -165,6 +166,16 @@ struct store_entry *store_entry_at_revision(const struct store_entry *entry, uin
 	if (copy->uid_at > copy->revision_at)
 		copy->uid_at = (uint32_t)((int64_t)copy->uid_at + grown);
 	return copy;
+}
+
+uint32_t store_entry_list_size(const struct store_entry *entry)
+{
+	return atomic_load_explicit(&entry->list_size, memory_order_relaxed);
+}
+
+void store_entry_note_list_size(struct store_entry *entry, uint32_t size)
+{
+	atomic_store_explicit(&entry->list_size, size, memory_order_relaxed);
 }
 
 size_t store_entry_memory(const struct store_entry *entry)

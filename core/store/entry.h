@@ -57,6 +57,13 @@ const char *store_entry_error(const struct store_entry *entry);
 /* The same object under another revision, as a deletion tells it. A new reference. */
 struct store_entry *store_entry_at_revision(const struct store_entry *entry, uint64_t revision);
 
+/*
+ * How many bytes it takes in a list in protobuf, of the stored version: what is
+ * found out once is noted for the next list. 0: not known yet.
+ */
+uint32_t store_entry_list_size(const struct store_entry *entry);
+void store_entry_note_list_size(struct store_entry *entry, uint32_t size);
+
 /* Bytes of memory that it takes, for bounds and figures. */
 size_t store_entry_memory(const struct store_entry *entry);
 

@@ -23,6 +23,7 @@ struct store_entry {
 	uint32_t revision_at; /* of the digits of resourceVersion in the JSON */
 	uint32_t uid_at;      /* in the JSON */
 	uint32_t labels_size;
+	_Atomic uint32_t list_size; /* store_entry_list_size */
 	uint16_t key_size;
 	uint16_t prefix_size;
 	uint16_t namespace_size;

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "machinery/json.h"
+#include "machinery/json_scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,12 +267,51 @@ static void test_pretty(void **state)
 						"    }\n  ],\n  \"c\": []\n}");
 }
 
+/* Where a value ends, found without reading it, wherever it lies between the blocks. */
+static void test_jump(void **state)
+{
+	static const char *const values[] = {
+		"{}",
+		"[]",
+		"[[],{},[{}]]",
+		"{\"a\":\"}\",\"b\":[\"]\",\"{[\"]}",
+		"{\"\\\\\":\"\\\"}\"}",
+		"[\"\\\\\\\\\\\\\\\\\",\"\\\\\\\\\\\\\\\"]\"]",
+		"{\"k:{\\\"name\\\":\\\"web\\\"}\":{\".\":{},\"f:image\":{}}}",
+		"[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"]",
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		for (size_t before = 0; before < 130; before++) {
+			size_t size = strlen(values[i]), all = before + size + 6;
+			char *text = malloc(all); /* without a byte behind */
+
+			assert_non_null(text);
+			text[0] = '[';
+			memset(text + 1, '1', before);
+			memcpy(text + 1 + before, values[i], size);
+			memcpy(text + 1 + before + size, ",[\"]]", 5);
+			assert_ptr_equal(json_jump(text + 1 + before, text + all),
+					 text + 1 + before + size);
+			assert_ptr_equal(json_jump(text + 1 + before, text + 1 + before + size),
+					 text + 1 + before + size);
+			assert_null(json_jump(text, text + 1 + before + size));
+			if (size > 2)
+				assert_null(json_jump(text + 1 + before, text + before + size));
+			free(text);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_depth),  cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_reader), cmocka_unit_test(test_pretty),
+		cmocka_unit_test(test_jump),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

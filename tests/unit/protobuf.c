@@ -189,13 +189,64 @@ static void test_depth(void **state)
 	assert_non_null(strstr(error_text(&err), "nested too deeply (256 levels at most)"));
 }
 
+/* What is not canonical, or not right, is as it is through a tree. */
+static void test_json(void **state)
+{
+	static const char *const objects[] = {
+		"{\"metadata\":{\"name\":\"a\"},\"spec\":{\"nodeName\":\"n\"}}",
+		" {\"metadata\" : {\"name\":\"a\"} }",
+		"{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"name\":\"a\"}}",
+		"{\"metadata\":{\"name\":\"a\"},\"metadata\":{\"name\":\"b\"}}",
+		"{\"metadata\":{\"name\":null,\"labels\":null,\"generation\":null}}",
+		"{\"metadata\":{\"labels\":{\"b\":\"1\",\"a\":\"2\"}}}",
+		"{\"metadata\":{\"labels\":{\"\\u0061\":\"\\n\\\"\"}}}",
+		"{\"metadata\":{\"n\\u0061me\":\"x\"}}",
+		"{\"unknown\":[{\"]\":1}],\"metadata\":{\"name\":\"a\",\"more\":\"x\"}}",
+		"{\"spec\":{\"containers\":[{\"name\":\"a\",\"args\":[\"\\t\",\"\"]}]}}",
+		"{\"spec\":{\"terminationGracePeriodSeconds\":-1}}",
+		"{\"spec\":{\"terminationGracePeriodSeconds\":1e3}}",
+		"{\"spec\":{\"terminationGracePeriodSeconds\":\"1\"}}",
+		"{\"spec\":{\"hostNetwork\":1}}",
+		"{\"metadata\":{\"creationTimestamp\":\"yesterday\"}}",
+		"{\"metadata\":{\"creationTimestamp\":\"2026-03-01T10:11:12Z\"}}",
+		"{\"metadata\":[]}",
+		"{\"metadata\":{\"name\":\"a\"}",
+		"{\"metadata\":{\"name\":\"a",
+		"{\"metadata\":{\"managedFields\":[{\"fieldsV1\":{\"f:x\":{}}}]}}",
+		"{}x",
+		"[]",
+		"",
+	};
+	const struct schema_type *type = schema_type_named(&schema_builtin, "core.v1.Pod");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		cox_autoarena arena = ARENA_INIT;
+		cox_autobuf expected = COX_BUF_INIT, found = COX_BUF_INIT;
+		cox_autoerror err = COX_ERROR_INIT, other = COX_ERROR_INIT;
+		size_t size = strlen(objects[i]);
+		struct value *tree = json_parse(&arena, objects[i], size, NULL, &err);
+		int status =
+			tree ? protobuf_encode(&expected, &schema_builtin, type, tree, &err) : -1;
+
+		cox_buf_str(&found, "before");
+		if (protobuf_encode_json(&found, &schema_builtin, type, objects[i], size, &other) !=
+		    status)
+			fail_msg("%s", objects[i]);
+		assert_string_equal(error_text(&err), error_text(&other));
+		if (status == 0 &&
+		    (found.size != expected.size + strlen("before") ||
+		     memcmp(found.data + strlen("before"), expected.data, expected.size) != 0))
+			fail_msg("%s", objects[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bodies),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_encode_errors),
-		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_bodies),	      cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_encode_errors), cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,6 +238,22 @@ static void check_protobuf(const struct schema_type *type, const struct cox_buf 
 	assert_same(type, "protobuf", &arena, json, tree);
 }
 
+/* Without a tree it is the same, to the byte. */
+static void check_direct(const struct schema_type *type, const struct cox_buf *json)
+{
+	cox_autoarena arena = ARENA_INIT;
+	cox_autoerror err = COX_ERROR_INIT;
+	cox_autobuf expected = COX_BUF_INIT, found = COX_BUF_INIT;
+	struct value *tree = json_parse(&arena, json->data, json->size, NULL, NULL);
+
+	assert_int_equal(protobuf_encode(&expected, schema, type, tree, &err), 0);
+	if (protobuf_encode_json(&found, schema, type, json->data, json->size, &err) != 0)
+		fail_msg("%s: %s: %s", schema_text(schema, type->name), error_text(&err),
+			 json->data);
+	if (found.size != expected.size || memcmp(found.data, expected.data, found.size) != 0)
+		fail_msg("%s: %s", schema_text(schema, type->name), json->data);
+}
+
 static void check_yaml(const struct schema_type *type, const struct cox_buf *json)
 {
 	cox_autoarena arena = ARENA_INIT;
@@ -326,6 +342,7 @@ static void check_type(const struct schema_type *type, uint64_t seed)
 	schema_encode(&json, schema, type, tree, 0);
 	check_json(type, &json);
 	check_protobuf(type, &json);
+	check_direct(type, &json);
 	check_yaml(type, &json);
 	if (is_stored(type))
 		check_store(type, tree);

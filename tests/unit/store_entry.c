@@ -96,7 +96,11 @@ static void test_splice(void **state)
 				    12);
 		assert_string_equal(store_entry_uid(entry).size ? "u-1" : "",
 				    strstr(cases[i].stored, "u-1") ? "u-1" : "");
+		assert_int_equal(store_entry_list_size(entry), 0);
+		store_entry_note_list_size(entry, 4711);
+		assert_int_equal(store_entry_list_size(entry), 4711);
 		later = store_entry_at_revision(entry, 123456789);
+		assert_int_equal(store_entry_list_size(later), 0); /* another length */
 		assert_int_equal(store_entry_revision(later), 123456789);
 		assert_non_null(
 			strstr(store_entry_json(later).data, "\"resourceVersion\":\"123456789\""));
