@@ -13,6 +13,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/slab.h"
 #include "base/spawn.h"
 #include "host/host.h"
 
@@ -235,9 +236,13 @@ static void reload(struct daemon *daemon, struct settings **settings, const char
 static void give_back_memory(void)
 {
 	struct mallinfo2 info = mallinfo2();
+	struct slab_figures slab;
 
 	if (info.fordblks > TRIM_LEAST && info.fordblks > info.uordblks / 8)
 		malloc_trim(0);
+	slab_figures(&slab);
+	if (slab.chunk_bytes - slab.block_bytes > TRIM_LEAST + slab.block_bytes / 32)
+		slab_trim();
 }
 
 static void serve(struct daemon *daemon, struct settings **settings, const char *const *words,

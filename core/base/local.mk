@@ -16,6 +16,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/notify.c %D%/notify.h \
 	%D%/ptree.c %D%/ptree.h \
+	%D%/slab.c %D%/slab.h \
 	%D%/spawn.c %D%/spawn.h \
 	%D%/uuid.c %D%/uuid.h \
 	%D%/version.h \

@@ -25,7 +25,8 @@
  * 15  host   plugin->series_lock  the metrics that one plugin has made
  * 16  api    documents_lock       OpenAPI documents, while one is made
  * 17  base   metrics.lock         the list of series
- * 18  base   ring.lock (log)      last of all
+ * 18  base   slab.lock            blocks of memory
+ * 19  base   ring.lock (log)      last of all
  *
  * The kubelet's own, all before 1 but the last: pull_lock (one image pull at a
  * time, held across the pull), admit_lock, prober.lock, and kubelet.lock, under

@@ -2,7 +2,8 @@
 /* Reading entries; see entry_layout.h for how they lie in memory. */
 #include "store/entry_layout.h"
 
-#include <coxswain/kit/alloc.h>
+#include "base/slab.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 struct store_entry *entry_new(size_t tail_size)
 {
-	struct store_entry *entry = cox_alloc(sizeof(*entry) + tail_size);
+	struct store_entry *entry = slab_alloc(sizeof(*entry) + tail_size);
 
 	memset(entry, 0, sizeof(*entry));
 	atomic_init(&entry->references, 1);
@@ -27,7 +28,7 @@ struct store_entry *store_entry_ref(struct store_entry *entry)
 void store_entry_unref(struct store_entry *entry)
 {
 	if (entry && atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) == 1)
-		free(entry);
+		slab_free(entry, sizeof(*entry) + entry->tail_size);
 }
 
 uint64_t store_entry_revision(const struct store_entry *entry)
@@ -180,5 +181,5 @@ void store_entry_note_list_size(struct store_entry *entry, uint32_t size)
 
 size_t store_entry_memory(const struct store_entry *entry)
 {
-	return sizeof(*entry) + entry->tail_size;
+	return slab_rounded(sizeof(*entry) + entry->tail_size);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How an entry lies in memory: one allocation, the header and behind it
+ * How an entry lies in memory: one block (base/slab.h), the header and behind it
  *   key \0  JSON (or the error's text) \0  labels  fields  owners
  * Labels are key\0value\0 pairs; fields and owners are each a 32-bit size, the
  * bytes and \0. Known to scan.c, which writes it, and entry.c, which reads it.

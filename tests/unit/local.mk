@@ -97,6 +97,12 @@ tests_unit_quantity_SOURCES = %D%/quantity.c
 tests_unit_quantity_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_quantity_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/slab
+TESTS += tests/unit/slab
+tests_unit_slab_SOURCES = %D%/slab.c
+tests_unit_slab_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_slab_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/ptree
 TESTS += tests/unit/ptree
 tests_unit_ptree_SOURCES = %D%/ptree.c
