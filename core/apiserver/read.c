@@ -411,12 +411,14 @@ static void plan_page(struct api_call *call, struct list_job *job)
 			continue_make(call->arena, (const char *)key.data + strlen(prefix),
 				      key.size - strlen(prefix), job->meta.version);
 		/* The next page must find this state again. */
-		store_snapshot_keep(job->snapshot);
+		store_snapshot_keep(job->snapshot, !*call->list.continue_);
 		if (selection_is_scope(job->selection))
 			job->meta.remaining = 1 + (int64_t)store_iterator_count(&iterator);
 		return;
 	}
 	job->limit = 0;
+	if (*call->list.continue_)
+		store_snapshot_finish(job->snapshot);
 }
 
 /* The answer outlives the call and takes over what it reads. */

@@ -15,7 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HISTORY_LEAST = 1 << 20, HISTORY_MOST = 64 << 20 };
+enum {
+	HISTORY_LEAST = 1 << 20,
+	HISTORY_MOST = 64 << 20,
+	HISTORY_SHARE = 8, /* of what the present takes, one part */
+	KEPT_LEAST = 2 << 20,
+	KEPT_SHARE = 4
+};
 
 static size_t event_bytes(const struct event *event)
 {
@@ -176,9 +182,10 @@ static size_t history_limit(const struct store *store)
 		return store->options.history_bytes;
 	for (size_t i = 0; i < store->collections.count; i++)
 		present += store->collections.items[i]->entry_bytes;
-	if (present / 2 < HISTORY_LEAST)
+	present /= HISTORY_SHARE;
+	if (present < HISTORY_LEAST)
 		return HISTORY_LEAST;
-	return present / 2 < HISTORY_MOST ? present / 2 : HISTORY_MOST;
+	return present < HISTORY_MOST ? present : HISTORY_MOST;
 }
 
 void history_begin(struct store_collection *collection, uint64_t now)
@@ -237,6 +244,22 @@ void history_append(struct store_collection *collection, struct event *event, ui
 	collection->last_revision = event->revision;
 }
 
+/* Kept versions hold what the history has dropped since; the oldest of them all of it. */
+static void drop_kept(struct store_collection *collection, struct dropped *dropped)
+{
+	uint64_t most = collection->entry_bytes / KEPT_SHARE;
+
+	if (most < KEPT_LEAST)
+		most = KEPT_LEAST;
+	for (size_t i = 0; i < KEPT_MAX; i++) {
+		if (!collection->kept[i].version ||
+		    collection->past_bytes - collection->kept[i].past_bytes <= most)
+			continue;
+		cox_vec_push(&dropped->versions, collection->kept[i].version);
+		collection->kept[i].version = NULL;
+	}
+}
+
 void history_drop_oldest(struct store_collection *collection, struct dropped *dropped)
 {
 	struct history *history = &collection->history;
@@ -259,6 +282,8 @@ void history_drop_oldest(struct store_collection *collection, struct dropped *dr
 	if (!history->oldest)
 		history->newest = NULL;
 	cox_vec_push(&dropped->versions, segment->base);
+	collection->past_bytes += segment->bytes;
+	drop_kept(collection, dropped);
 	free(segment);
 }
 

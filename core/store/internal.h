@@ -95,9 +95,12 @@ struct store_collection {
 	bool in_round;	 /* thin.c is at it */
 	size_t thinning; /* deletions under way */
 	struct history history;
+	uint64_t past_bytes; /* of all that the history has dropped */
 	struct {
 		struct version *version;
 		uint64_t revision, used_ns;
+		uint64_t past_bytes; /* at the time it was kept */
+		size_t readers;	     /* who have not come to its end */
 	} kept[KEPT_MAX];
 	bool removed;
 

@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { TICKS = 60, COMPACT_TICKS = 12 }; /* of one history */
+enum { TICKS = 60, COMPACT_TICKS = 12, READ_SHARE = 30 }; /* of one history */
 
 void keeper_sample(struct store *store, uint64_t now)
 {
@@ -44,8 +44,10 @@ static void drop_old(struct store *store, uint64_t now, struct dropped *dropped)
 		       age_of(collection->history.oldest->last_ns, now) >= age)
 			history_drop_oldest(collection, dropped);
 		for (size_t k = 0; k < KEPT_MAX; k++) {
+			uint64_t unused = age_of(collection->kept[k].used_ns, now);
+
 			if (!collection->kept[k].version ||
-			    age_of(collection->kept[k].used_ns, now) < age)
+			    unused < (collection->kept[k].readers ? age : age / READ_SHARE))
 				continue;
 			cox_vec_push(&dropped->versions, collection->kept[k].version);
 			collection->kept[k].version = NULL;

@@ -139,7 +139,14 @@ struct store_snapshot *store_snapshot_at(struct store_collection *collection, ui
 	return NULL;
 }
 
-void store_snapshot_keep(struct store_snapshot *snapshot)
+static bool is_kept(const struct store_collection *collection, size_t slot,
+		    const struct store_snapshot *snapshot)
+{
+	return collection->kept[slot].version &&
+	       collection->kept[slot].revision == snapshot->revision;
+}
+
+void store_snapshot_keep(struct store_snapshot *snapshot, bool begins)
 {
 	struct store_collection *collection = snapshot->collection;
 	struct store *store = collection->store;
@@ -148,10 +155,11 @@ void store_snapshot_keep(struct store_snapshot *snapshot)
 
 	pthread_mutex_lock(&store->lock);
 	for (size_t i = 0; i < KEPT_MAX; i++) {
-		if (collection->kept[i].version &&
-		    collection->kept[i].revision == snapshot->revision) {
-			slot = i;
-			break;
+		if (is_kept(collection, i, snapshot)) {
+			collection->kept[i].used_ns = clock_monotonic();
+			collection->kept[i].readers += begins;
+			pthread_mutex_unlock(&store->lock);
+			return;
 		}
 		if (!collection->kept[i].version ||
 		    (collection->kept[slot].version &&
@@ -165,9 +173,21 @@ void store_snapshot_keep(struct store_snapshot *snapshot)
 		collection->kept[slot].version = version_ref(snapshot->version);
 		collection->kept[slot].revision = snapshot->revision;
 		collection->kept[slot].used_ns = clock_monotonic();
+		collection->kept[slot].past_bytes = collection->past_bytes;
+		collection->kept[slot].readers = 1;
 	}
 	pthread_mutex_unlock(&store->lock);
 	version_unref(old);
+}
+
+void store_snapshot_finish(struct store_snapshot *snapshot)
+{
+	struct store_collection *collection = snapshot->collection;
+	cox_lock_scope(&collection->store->lock);
+
+	for (size_t i = 0; i < KEPT_MAX; i++)
+		if (is_kept(collection, i, snapshot) && collection->kept[i].readers > 0)
+			collection->kept[i].readers--;
 }
 
 struct store_snapshot *store_snapshot_ref(struct store_snapshot *snapshot)

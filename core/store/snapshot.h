@@ -43,10 +43,13 @@ struct store_snapshot *store_snapshot_at(struct store_collection *collection, ui
 					 struct cox_error *err);
 /*
  * Keeps the snapshot for store_snapshot_at even if its history is dropped for
- * its size: for a list that handed out a continue token. The last few of each
- * collection are kept, for as long as history is.
+ * lack of room: of someone who reads it in pieces, `begins` with the first. The
+ * newest few of a collection are kept, for as long as history is, as long as
+ * what only they hold is not more than a quarter of the present objects.
  */
-void store_snapshot_keep(struct store_snapshot *snapshot);
+void store_snapshot_keep(struct store_snapshot *snapshot, bool begins);
+/* Who began is through. Once all are, it is kept for some seconds, for a piece that got lost. */
+void store_snapshot_finish(struct store_snapshot *snapshot);
 struct store_snapshot *store_snapshot_ref(struct store_snapshot *snapshot);
 void store_snapshot_unref(struct store_snapshot *snapshot); /* NULL is allowed */
 

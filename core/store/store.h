@@ -40,8 +40,8 @@ struct store_options {
 	const char *prefix;  /* keys that are ours ("/registry/") */
 	uint64_t history_ns; /* how long the past is kept (5 minutes) */
 	/*
-	 * Of old objects in memory, all collections together (half of what the
-	 * present ones take, but 1 MiB at the least and 64 MiB at the most).
+	 * Of old objects in memory, all collections together (an eighth of what
+	 * the present ones take, but 1 MiB at the least and 64 MiB at the most).
 	 */
 	size_t history_bytes;
 	/*

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "store_fixture.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -383,7 +384,7 @@ static void test_exact(void **state)
 
 	/* Past the bound of bytes the past goes; a page that was handed out stays. */
 	kept = store_snapshot_at(fixture.pods, first + 5, &err);
-	store_snapshot_keep(kept);
+	store_snapshot_keep(kept, true);
 	store_snapshot_unref(kept);
 	for (int i = 0; i < 600; i++)
 		put_pod(&fixture, "c", "p00", i % 2 ? "x" : "y", "n1", ANY);
@@ -399,6 +400,72 @@ static void test_exact(void **state)
 	snapshot = store_snapshot_at(fixture.nodes, first, &err);
 	assert_int_equal(store_snapshot_count(snapshot), 2);
 	store_snapshot_unref(snapshot);
+	fixture_stop(&fixture);
+}
+
+/* Whether a list that began at that revision can go on. */
+static bool goes_on(struct fixture *fixture, uint64_t revision)
+{
+	struct store_snapshot *snapshot = store_snapshot_at(fixture->pods, revision, NULL);
+
+	store_snapshot_unref(snapshot);
+	return snapshot != NULL;
+}
+
+static uint64_t keep(struct fixture *fixture, int readers)
+{
+	struct store_snapshot *snapshot = store_snapshot(fixture->pods);
+	uint64_t revision = store_snapshot_revision(snapshot);
+
+	while (readers-- > 0)
+		store_snapshot_keep(snapshot, true);
+	store_snapshot_unref(snapshot);
+	return revision;
+}
+
+static void finish(struct fixture *fixture, uint64_t revision)
+{
+	struct store_snapshot *snapshot = store_snapshot_at(fixture->pods, revision, NULL);
+
+	assert_non_null(snapshot);
+	store_snapshot_finish(snapshot);
+	store_snapshot_unref(snapshot);
+}
+
+/* What only lists in pieces hold goes when all have come to the end, or when it is too much. */
+static void test_kept(void **state)
+{
+	struct store_options options = {.history_ns = 30 * CLOCK_SECOND, .history_bytes = 16 << 10};
+	struct fixture fixture;
+	struct store_figures figures;
+	uint64_t read, unread;
+	char value[201];
+	int puts = 0;
+
+	(void)state;
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	fixture_start(&fixture, &options, fill);
+	put_pod(&fixture, "a", "new", "x", "", 0);
+	read = keep(&fixture, 2);
+	put_pod(&fixture, "a", "newer", "x", "", 0);
+	unread = keep(&fixture, 1);
+	for (int i = 0; i < 300; i++)
+		put_pod(&fixture, "c", "p00", i % 2 ? "x" : "y", "n1", ANY);
+	assert_false(goes_on(&fixture, unread + 1));
+	finish(&fixture, read);
+	assert_true(goes_on(&fixture, read));
+	finish(&fixture, read);
+	/* Asking for it counts as reading on: so look at what is left of it only at times. */
+	for (int i = 0; i < 20 && goes_on(&fixture, read); i++)
+		poll(NULL, 0, 2000);
+	assert_false(goes_on(&fixture, read));
+	assert_true(goes_on(&fixture, unread));
+	while (goes_on(&fixture, unread) && puts++ < 9000)
+		put_pod(&fixture, "c", "p00", value, puts % 2 ? "n1" : "n2", ANY);
+	assert_in_range(puts, 1000, 5000); /* 2 MiB, in events of less than 1 KB */
+	store_figures(fixture.store, &figures);
+	assert_true(figures.history_bytes <= options.history_bytes);
 	fixture_stop(&fixture);
 }
 
@@ -687,19 +754,13 @@ static void test_start_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read),
-		cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_write),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_queue),
-		cmocka_unit_test(test_queue_delay),
-		cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_compaction),
-		cmocka_unit_test(test_waiters),
-		cmocka_unit_test(test_visible),
-		cmocka_unit_test(test_load_at_run_time),
-		cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_overtaken),
+		cmocka_unit_test(test_read),	    cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_write),	    cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_queue),	    cmocka_unit_test(test_queue_delay),
+		cmocka_unit_test(test_exact),	    cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_compaction),  cmocka_unit_test(test_waiters),
+		cmocka_unit_test(test_visible),	    cmocka_unit_test(test_load_at_run_time),
+		cmocka_unit_test(test_lost),	    cmocka_unit_test(test_overtaken),
 		cmocka_unit_test(test_start_fails),
 	};
 
