@@ -60,25 +60,52 @@ memory() {
 		END { printf "%.1f / %.1f MB", dirty / 1024, rss / 1024 }' "/proc/$pid/smaps_rollup"
 }
 
-# A pod of everyday size: labels, a volume, probes. What its creator manages is
-# put in by the server.
-cat >"$dir/pod.lua" <<'END'
+# Writes of many threads, each of objects of its own: "create" makes pods of
+# everyday size (labels, a volume, probes; what its creator manages is put in by
+# the server), "patch" changes a label of a thousand of them by a merge
+# patch, and "apply" makes and changes a thousand maps by server-side apply.
+cat >"$dir/write.lua" <<'END'
 local thread_count = 0
 function setup(thread)
 	thread:set("id", thread_count)
 	thread_count = thread_count + 1
 end
+local space = "/api/v1/namespaces/default/"
 local count = 0
+local headers = {["User-Agent"] = "bench/1"}
+local requests = {
+	create = function()
+		headers["Content-Type"] = "application/json"
+		return "POST", space .. "pods",
+			'{"apiVersion":"v1","kind":"Pod","metadata":{"name":"pod-' .. run .. "-" .. id .. "-" .. count ..
+			'","labels":{"app":"bench","tier":"backend"}},' ..
+			'"spec":{"containers":[{"name":"c","image":"registry.example/team/image:1.2.3","ports":[{"containerPort":8080}],' ..
+			'"env":[{"name":"A","value":"b"},{"name":"C","value":"d"}],"volumeMounts":[{"name":"data","mountPath":"/data"}],' ..
+			'"readinessProbe":{"httpGet":{"path":"/ready","port":8080}}}],"volumes":[{"name":"data","emptyDir":{}}]}}'
+	end,
+	patch = function()
+		headers["Content-Type"] = "application/merge-patch+json"
+		return "PATCH", space .. "pods/pod-" .. run .. "-" .. id .. "-" .. (count % 1000 + 2),
+			'{"metadata":{"labels":{"turn":"' .. count .. '"}}}'
+	end,
+	apply = function()
+		local name = "map-" .. run .. "-" .. id .. "-" .. (count % 1000)
+		headers["Content-Type"] = "application/apply-patch+yaml"
+		return "PATCH", space .. "configmaps/" .. name .. "?fieldManager=bench&force=true",
+			'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"' .. name .. '","labels":{"app":"bench"}},' ..
+			'"data":{"turn":"' .. count .. '","other":"text"}}'
+	end
+}
 function request()
 	count = count + 1
-	local body = '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"pod-' .. run .. "-" .. id .. "-" .. count ..
-		'","labels":{"app":"bench","tier":"backend"}},' ..
-		'"spec":{"containers":[{"name":"c","image":"registry.example/team/image:1.2.3","ports":[{"containerPort":8080}],' ..
-		'"env":[{"name":"A","value":"b"},{"name":"C","value":"d"}],"volumeMounts":[{"name":"data","mountPath":"/data"}],' ..
-		'"readinessProbe":{"httpGet":{"path":"/ready","port":8080}}}],"volumes":[{"name":"data","emptyDir":{}}]}}'
-	return wrk.format("POST", "/api/v1/namespaces/default/pods", {["Content-Type"] = "application/json"}, body)
+	local method, path, body = requests[what]()
+	return wrk.format(method, path, headers, body)
 end
-function init(args) run = args[1] end
+function init(args)
+	what = args[1]
+	run = args[2]
+	if args[3] then headers["Authorization"] = "Bearer " .. args[3] end
+end
 function done(summary, latency)
 	io.write(string.format("figures %d %d %d %.2f %.2f %.2f\n", summary.requests / summary.duration * 1e6,
 		summary.errors.status, summary.errors.timeout, latency:percentile(99) / 1000,
@@ -94,8 +121,14 @@ h2rate() {
 	h2load "$@" 2>&1 | awk '/^finished in/ { printf "%.1f k/s", $4 / 1000 } /^status codes:/ && $5 + $7 + $9 { printf " (%s)", $0 }'
 }
 
-creates() {
-	wrk -t2 -c64 -d"${seconds}s" -s "$dir/pod.lua" "http://127.0.0.1:$port" -- "$1" |
+# writes WHAT RUN [tls]
+writes() {
+	local url=http://127.0.0.1:$port token=()
+	[ $# -lt 3 ] || {
+		url=https://127.0.0.1:$secure_port
+		token=(bench)
+	}
+	wrk -t2 -c64 -d"${seconds}s" -s "$dir/write.lua" "$url" -- "$1" "$2" "${token[@]}" |
 		awk '/^figures/ { printf "%.1f k/s, p99 %s ms, p99.9 %s ms, longest %s ms, %d refused", $2 / 1000, $5, $6, $7, $3 + $4 }'
 }
 
@@ -118,13 +151,20 @@ if command -v h2load >/dev/null; then
 	done
 fi
 if [ -x "$builddir/tests/bench/watchers" ]; then
-	echo "5,000 watches, plain: memory and, one object changed, deliveries: $("$builddir/tests/bench/watchers" "$port" 5000 20 "$pid") (bars 5 KB, 80 k/s)"
-	curl -sf -o /dev/null -X DELETE "http://127.0.0.1:$port/api/v1/namespaces/default/configmaps/bench"
-	echo "5,000 watches, TLS and a token: $("$builddir/tests/bench/watchers" "$port" 5000 20 "$pid" "$secure_port" bench) (bars 16 KB, 60 k/s)"
-	curl -sf -o /dev/null -X DELETE "http://127.0.0.1:$port/api/v1/namespaces/default/configmaps/bench"
+	delete_map() {
+		curl -sf -o /dev/null -X DELETE "http://127.0.0.1:$port/api/v1/namespaces/default/configmaps/bench"
+	}
+	for watches in 1 100 5000; do
+		echo "watches, plain: $watches, memory and, one object changed, deliveries: $("$builddir/tests/bench/watchers" "$port" $watches 20 "$pid") (bars of 5,000: 5 KB, 80 k/s)"
+		delete_map
+		echo "watches, TLS and a token: $watches: $("$builddir/tests/bench/watchers" "$port" $watches 20 "$pid" "$secure_port" bench) (bars of 5,000: 16 KB, 60 k/s)"
+		delete_map
+	done
 	echo "5,000 watches, TLS and a token, 4 of them on each HTTP/2 connection: $("$builddir/tests/bench/watchers" "$port" 5000 20 "$pid" "$secure_port" bench 4) (of 5,000 nodes 200 MB: 10 KB a watch)"
 fi
-echo "create pod, memory, 64 connections: $(creates m)"
+echo "create pod, memory, 64 connections: $(writes create m)"
+echo "patch pod, memory, 64 connections: $(writes patch m)"
+echo "apply map, memory, 64 connections: $(writes apply m)"
 
 # A list of 10,000 pods with the given curl words: what came in which time.
 listed() {
@@ -136,7 +176,9 @@ echo "pods there now: $((count + 1)), memory $(memory)"
 echo "LIST 10,000 pods, plain: $(listed "http://127.0.0.1:$port$pods?limit=10000") (bar 1 GB/s)"
 echo "LIST 10,000 pods, TLS: $(listed -k --http1.1 -H 'Authorization: Bearer bench' "https://127.0.0.1:$secure_port$pods?limit=10000") (bar 400 MB/s)"
 echo "LIST 10,000 pods, HTTP/2: $(listed -k --http2 -H 'Authorization: Bearer bench' "https://127.0.0.1:$secure_port$pods?limit=10000") (bar 400 MB/s)"
-echo "LIST 10,000 pods, protobuf: $(listed -H 'Accept: application/vnd.kubernetes.protobuf' "http://127.0.0.1:$port$pods?limit=10000")"
+echo "LIST 10,000 pods, protobuf, the first: $(listed -H 'Accept: application/vnd.kubernetes.protobuf' "http://127.0.0.1:$port$pods?limit=10000")"
+echo "LIST 10,000 pods, protobuf, again: $(listed -H 'Accept: application/vnd.kubernetes.protobuf' "http://127.0.0.1:$port$pods?limit=10000")"
+echo "LIST 10,000 pods, protobuf, TLS: $(listed -k --http1.1 -H 'Authorization: Bearer bench' -H 'Accept: application/vnd.kubernetes.protobuf' "https://127.0.0.1:$secure_port$pods?limit=10000")"
 echo "LIST 10,000 pods, metadata alone: $(listed -H 'Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' "http://127.0.0.1:$port$pods?limit=10000")"
 echo "LIST 10,000 pods, Table: $(listed -H 'Accept: application/json;as=Table;g=meta.k8s.io;v=v1' "http://127.0.0.1:$port$pods?limit=10000")"
 echo "LIST 10,000 pods, YAML: $(listed -H 'Accept: application/yaml' "http://127.0.0.1:$port$pods?limit=10000")"
@@ -145,7 +187,12 @@ echo "memory after lists in every form: $(memory)"
 stop
 
 start leveldb
-echo "create pod, durable, 64 connections: $(creates d) (bar 6 k/s, p99 50 ms, p99.9 200 ms)"
+echo "create pod, durable, 64 connections: $(writes create d) (bar 6 k/s, p99 50 ms, p99.9 200 ms)"
+echo "patch pod, durable, 64 connections: $(writes patch d)"
+echo "apply map, durable, 64 connections: $(writes apply d)"
+echo "create pod, durable, 64 connections, TLS: $(writes create s tls)"
+echo "patch pod, durable, 64 connections, TLS: $(writes patch s tls)"
+echo "apply map, durable, 64 connections, TLS: $(writes apply s tls)"
 echo "memory after that, private dirty / RSS: $(memory)"
 stop
 echo "synced writes of 4 KB, one after the other: $(dd if=/dev/zero of="$dir/synced" bs=4k count=500 oflag=dsync 2>&1 | awk -F, '/copied/ { split($(NF - 1), t, " "); printf "%.1f k/s", 0.5 / t[1] }') (the disk's limit without groups)"

@@ -2,10 +2,10 @@
 # make bench: builds and runs every benchmark; their lines are for reading.
 
 BENCHES =
-SCRIPTED_BENCHES = tests/bench/apiserver.sh tests/bench/cluster.sh
+SCRIPTED_BENCHES = tests/bench/apiserver.sh tests/bench/memory.sh tests/bench/cluster.sh
 EXTRA_DIST += $(SCRIPTED_BENCHES)
 EXTRA_PROGRAMS =
-bench: $(BENCHES) tests/bench/watchers
+bench: $(BENCHES) tests/bench/watchers tests/bench/fill
 	@for one in $(BENCHES); do ./$$one || exit 1; done
 	@for one in $(SCRIPTED_BENCHES); do builddir=$(abs_top_builddir) $(srcdir)/$$one || exit 1; done
 .PHONY: bench
@@ -44,7 +44,8 @@ tests_bench_scheduler_CPPFLAGS = $(core_libcoxcore_la_CPPFLAGS)
 tests_bench_scheduler_LDADD = core/libcoxcore.la api/libcoxkit.la $(CORE_LIBS)
 EXTRA_tests_bench_scheduler_DEPENDENCIES = $(pluginexec_LTLIBRARIES)
 
-# A client for tests/bench/apiserver.sh.
-EXTRA_PROGRAMS += tests/bench/watchers
+# Clients for the scripts.
+EXTRA_PROGRAMS += tests/bench/watchers tests/bench/fill
+tests_bench_fill_SOURCES = %D%/fill.c
 tests_bench_watchers_SOURCES = %D%/watchers.c
 tests_bench_watchers_LDADD = $(GNUTLS_LIBS) $(NGHTTP2_LIBS)
