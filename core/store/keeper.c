@@ -55,9 +55,23 @@ static void drop_old(struct store *store, uint64_t now, struct dropped *dropped)
 	}
 }
 
+/*
+ * Up to where the plugin may forget. What a store that outlives this process has
+ * is replayed at the next start, as far back as history goes; the past of one
+ * that does not is of no use behind what the stream has passed, and would lie in
+ * our memory beside our own history.
+ */
+static uint64_t compactable(const struct store *store)
+{
+	if (store->capabilities & (COX_STORAGE_PERSISTENT | COX_STORAGE_SHARED))
+		return atomic_load(&store->compacted);
+	/* a tick ago: the plugin's thread has long noted that we have it */
+	return store->samples[(store->sample_at + SAMPLES - 2) % SAMPLES].revision;
+}
+
 static void compact_plugin(struct store *store)
 {
-	uint64_t revision = atomic_load(&store->compacted);
+	uint64_t revision = compactable(store);
 	struct cox_call call = store_call(store->options.start_ns);
 	cox_autoerror err = COX_ERROR_INIT;
 	int failed;
@@ -193,7 +207,8 @@ void *keeper_run(void *argument)
 
 		if (due) {
 			next_tick = now + tick;
-			if (++ticks % COMPACT_TICKS == 0)
+			if (++ticks % COMPACT_TICKS == 0 ||
+			    !(store->capabilities & COX_STORAGE_PERSISTENT))
 				compact_plugin(store);
 		}
 		thin_all(store);

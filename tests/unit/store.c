@@ -469,6 +469,12 @@ static void test_kept(void **state)
 	fixture_stop(&fixture);
 }
 
+static void fill_persistent(struct fake *fake)
+{
+	fill(fake);
+	fake->capabilities = COX_STORAGE_PERSISTENT;
+}
+
 static void test_compaction(void **state)
 {
 	struct store_options options = {.history_ns = 120 * CLOCK_MILLISECOND};
@@ -479,7 +485,7 @@ static void test_compaction(void **state)
 	uint64_t revision;
 
 	(void)state;
-	fixture_start(&fixture, &options, fill);
+	fixture_start(&fixture, &options, fill_persistent);
 	revision = put_pod(&fixture, "a", "new", "x", "", 0).revision;
 	put_pod(&fixture, "a", "newer", "x", "", 0);
 	eventually(store_compacted(fixture.store) > revision);
@@ -494,6 +500,35 @@ static void test_compaction(void **state)
 	snapshot = store_snapshot_at(fixture.pods, store_revision(fixture.store), &err);
 	assert_int_equal(store_snapshot_count(snapshot), 6);
 	store_snapshot_unref(snapshot);
+	fixture_stop(&fixture);
+}
+
+/* What ends with this process forgets what has passed; what stays keeps it as long as we do. */
+static void test_forgetting(void **state)
+{
+	struct store_options options = {.history_ns = 10 * CLOCK_SECOND};
+	struct fixture fixture;
+	uint64_t revision;
+
+	(void)state;
+	fixture_start(&fixture, &options, fill);
+	revision = put_pod(&fixture, "a", "new", "x", "", 0).revision;
+	put_pod(&fixture, "a", "newer", "x", "", 0);
+	eventually(fake_get(&fixture.fake, compacted) > revision);
+	assert_true(store_compacted(fixture.store) <= revision);
+	assert_true(goes_on(&fixture, revision));
+	fixture_stop(&fixture);
+
+	options.history_ns = CLOCK_SECOND;
+	fixture_start(&fixture, &options, fill_persistent);
+	revision = put_pod(&fixture, "a", "new", "x", "", 0).revision;
+	put_pod(&fixture, "a", "newer", "x", "", 0);
+	while (fake_get(&fixture.fake, compacted) <= revision) {
+		uint64_t forgotten = fake_get(&fixture.fake, compacted);
+
+		assert_true(forgotten <= store_compacted(fixture.store));
+		poll(NULL, 0, 1);
+	}
 	fixture_stop(&fixture);
 }
 
@@ -754,13 +789,21 @@ static void test_start_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read),	    cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_write),	    cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_queue),	    cmocka_unit_test(test_queue_delay),
-		cmocka_unit_test(test_exact),	    cmocka_unit_test(test_kept),
-		cmocka_unit_test(test_compaction),  cmocka_unit_test(test_waiters),
-		cmocka_unit_test(test_visible),	    cmocka_unit_test(test_load_at_run_time),
-		cmocka_unit_test(test_lost),	    cmocka_unit_test(test_overtaken),
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_queue_delay),
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_compaction),
+		cmocka_unit_test(test_forgetting),
+		cmocka_unit_test(test_waiters),
+		cmocka_unit_test(test_visible),
+		cmocka_unit_test(test_load_at_run_time),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_overtaken),
 		cmocka_unit_test(test_start_fails),
 	};
 
