@@ -21,6 +21,7 @@ coxkitincludedir = $(includedir)/coxswain/kit
 coxkitinclude_HEADERS = \
 	%D%/coxswain/kit/alloc.h \
 	%D%/coxswain/kit/buf.h \
+	%D%/coxswain/kit/claims.h \
 	%D%/coxswain/kit/cleanup.h \
 	%D%/coxswain/kit/discovery.h \
 	%D%/coxswain/kit/expect.h \
@@ -31,6 +32,7 @@ coxkitinclude_HEADERS = \
 	%D%/coxswain/kit/map.h \
 	%D%/coxswain/kit/netlink.h \
 	%D%/coxswain/kit/quantity.h \
+	%D%/coxswain/kit/select.h \
 	%D%/coxswain/kit/text.h \
 	%D%/coxswain/kit/time.h \
 	%D%/coxswain/kit/vec.h
@@ -40,6 +42,7 @@ noinst_LTLIBRARIES += api/libcoxkit.la
 api_libcoxkit_la_SOURCES = \
 	%D%/kit/alloc.c \
 	%D%/kit/buf.c \
+	%D%/kit/claims.c \
 	%D%/kit/discovery.c \
 	%D%/kit/expect.c \
 	%D%/kit/json.c \
@@ -49,6 +52,7 @@ api_libcoxkit_la_SOURCES = \
 	%D%/kit/map.c \
 	%D%/kit/netlink.c \
 	%D%/kit/quantity.c \
+	%D%/kit/select.c \
 	%D%/kit/text.c \
 	%D%/kit/time.c
 api_libcoxkit_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)

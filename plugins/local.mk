@@ -19,6 +19,7 @@ include plugins/controller/endpoints/local.mk
 include plugins/controller/endpointslice/local.mk
 include plugins/controller/garbagecollector/local.mk
 include plugins/controller/node/local.mk
+include plugins/controller/persistentvolume/local.mk
 include plugins/controller/podgc/local.mk
 include plugins/controller/resourcequota/local.mk
 include plugins/controller/replication/local.mk

@@ -51,6 +51,14 @@ tests_unit_ctl_node_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_ctl_node_LDADD = $(UNIT_LDADD)
 endif
 
+if PLUGIN_CONTROLLER_PERSISTENTVOLUME
+check_PROGRAMS += tests/unit/ctl_persistentvolume
+TESTS += tests/unit/ctl_persistentvolume
+tests_unit_ctl_persistentvolume_SOURCES = %D%/ctl_persistentvolume.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_persistentvolume_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_persistentvolume_LDADD = $(UNIT_LDADD)
+endif
+
 if PLUGIN_CONTROLLER_PODGC
 check_PROGRAMS += tests/unit/ctl_podgc
 TESTS += tests/unit/ctl_podgc

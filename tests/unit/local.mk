@@ -8,6 +8,12 @@ tests_unit_kit_LDADD = $(UNIT_LDADD)
 
 include tests/unit/kubelet.mk
 
+check_PROGRAMS += tests/unit/claims
+TESTS += tests/unit/claims
+tests_unit_claims_SOURCES = %D%/claims.c
+tests_unit_claims_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_claims_LDADD = $(UNIT_LDADD)
+
 check_PROGRAMS += tests/unit/base
 TESTS += tests/unit/base
 tests_unit_base_SOURCES = %D%/base.c

@@ -53,7 +53,9 @@ static void chosen_are(const char *flags, const char *wanted)
 }
 
 /* What is on by default, but for the last one. */
-#define REST "endpoints,endpointslice,garbagecollector,node,podgc,resourcequota,service,cloudnode"
+#define REST                                                                                       \
+	"endpoints,endpointslice,garbagecollector,node,persistentvolume,podgc,resourcequota,"      \
+	"service,cloudnode"
 #define ALL "serviceaccount,namespace," REST ","
 #define BUT_NAMESPACE "serviceaccount," REST
 
