@@ -137,7 +137,7 @@ static const struct host_op volume_ops[] = {
 	OPTIONAL(volume, readonly),  OPTIONAL(volume, release),
 };
 static const char *const volume_known[] = {"emptydir",	"hostpath",    "secret", "configmap",
-					   "projected", "downwardapi", NULL};
+					   "projected", "downwardapi", "local",	 NULL};
 
 #define KIND(kind, abi)                                                                            \
 	{                                                                                          \

@@ -81,7 +81,8 @@ static int add_volume_mounts(const struct container_start *start, struct arena *
 		struct cox_mount added = {
 			.container_path = value_get_text(mount, "mountPath"),
 			.readonly = value_get_bool(mount, "readOnly") ||
-				    volumes_are_readonly(start->kubelet, start->object, mount),
+				    volumes_are_readonly(start->kubelet, start->pod, start->object,
+							 mount),
 			.propagation = propagation(mount),
 			.recursive_readonly =
 				!strcmp(value_get_text(mount, "recursiveReadOnly"), "Enabled"),

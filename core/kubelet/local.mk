@@ -5,6 +5,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/admit_host.c \
 	%D%/affinity.c %D%/affinity.h \
 	%D%/backoff.c %D%/backoff.h \
+	%D%/claims.c %D%/claims.h \
 	%D%/container.c %D%/container.h \
 	%D%/container_config.c \
 	%D%/dial.c %D%/dial.h \

@@ -27,8 +27,8 @@
 #include <unistd.h>
 
 /* Every pod may use them, so all are there. */
-static const char *const volume_plugins[] = {"emptydir",  "hostpath",  "secret",
-					     "configmap", "projected", "downwardapi"};
+static const char *const volume_plugins[] = {"emptydir",  "hostpath",	 "secret", "configmap",
+					     "projected", "downwardapi", "local"};
 
 enum { VOLUME_PLUGINS = sizeof(volume_plugins) / sizeof(volume_plugins[0]) };
 

@@ -42,6 +42,14 @@ struct container_record {
 	char *probe_message; /* of a failed startup or liveness probe */
 };
 
+/* A volume of the pod that is a claim's, set up here. */
+struct pod_claim {
+	char *name;   /* as the pod calls it */
+	char *path;   /* what to mount */
+	char *volume; /* the persistent volume */
+	bool readonly;
+};
+
 struct pod {
 	char *uid;
 	char *namespace;
@@ -80,6 +88,7 @@ struct pod {
 	bool all_run;			   /* every container runs, or did what it is for */
 	char sandbox[COX_RUNTIME_ID_SIZE]; /* newest; "": none known */
 	unsigned users;			   /* who reads the record besides its worker */
+	COX_VEC(struct pod_claim) claims;  /* the worker reads them without the lock */
 };
 
 /* ---- pods.c ---- */

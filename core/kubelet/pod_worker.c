@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kubelet/claims.h"
 #include "kubelet/container.h"
 #include "kubelet/events.h"
 #include "kubelet/logs.h"
@@ -162,7 +163,10 @@ static int clean(struct kubelet *kubelet, struct pod *pod, const struct view *vi
 {
 	if (stop_sandboxes(kubelet, pod, view, err))
 		return -1;
-	return volumes_tear_down(kubelet, pod->uid, err);
+	if (volumes_tear_down(kubelet, pod->uid, err))
+		return -1;
+	claims_forget(kubelet, pod);
+	return 0;
 }
 
 static void note_emptied(struct kubelet *kubelet, struct pod *pod)
@@ -277,6 +281,7 @@ static void rest_pod(struct kubelet *kubelet, struct pod *pod, const struct cox_
 			queue_add_after(kubelet->queue, pod->uid, retry_after);
 			return;
 		}
+		claims_forget(kubelet, pod);
 		view_free(view);
 		*view = now;
 	}

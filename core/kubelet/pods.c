@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of pods; see pod.h. */
+#include "kubelet/claims.h"
 #include "kubelet/pod.h"
 
 #include "base/log.h"
@@ -27,6 +28,9 @@ static void free_pod(struct pod *pod)
 	for (size_t i = 0; i < pod->containers.count; i++)
 		free_container(pod->containers.items[i]);
 	cox_vec_free(&pod->containers);
+	for (size_t i = 0; i < pod->claims.count; i++)
+		claims_free(&pod->claims.items[i]);
+	cox_vec_free(&pod->claims);
 	free(pod->uid);
 	free(pod->namespace);
 	free(pod->name);

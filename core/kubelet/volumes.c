@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kubelet/claims.h"
 #include "kubelet/events.h"
 #include "kubelet/fields.h"
 #include "kubelet/housekeeping.h"
@@ -107,8 +108,10 @@ static const char *kind_of(const struct value *source)
 	return "";
 }
 
-static int set_up_one(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
-		      const struct value *source, uint64_t *again, struct cox_error *err)
+/* `source` is what the plugins see: the entry of spec.volumes, or a volume in its place. */
+static int set_up_source(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+			 const struct value *source, struct pod_claim *claim, uint64_t *again,
+			 struct cox_error *err)
 {
 	cox_autoarena arena = ARENA_INIT;
 	const char *name = value_get_text(source, "name");
@@ -136,6 +139,8 @@ static int set_up_one(struct kubelet *kubelet, struct pod *pod, const struct cox
 		return error_set(err, COX_REASON_INVALID,
 				 "no volume plugin matched: this node has none for \"%s\"",
 				 kind_of(source));
+	if (claim && claim->readonly)
+		volume.fs_group = -1; /* nothing of it is changed */
 	ops = host_ops(plugin);
 	volume.directory = volume_directory(kubelet, &arena, pod->uid, plugin, name);
 	cox_buf_add(&parent, volume.directory,
@@ -147,7 +152,28 @@ static int set_up_one(struct kubelet *kubelet, struct pod *pod, const struct cox
 		return host_op_failed(plugin, "set_up", err);
 	if (result.again_ns && (!*again || clock_monotonic() + result.again_ns < *again))
 		*again = clock_monotonic() + result.again_ns;
+	if (claim) {
+		claim->readonly |= ops->readonly && ops->readonly(host_self(plugin)) == 1;
+		claims_keep(kubelet, pod, claim, *result.path ? result.path : volume.directory);
+	}
 	return 0;
+}
+
+static int set_up_one(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
+		      const struct value *source, uint64_t *again, struct cox_error *err)
+{
+	cox_autoobject *in_place = NULL;
+	struct pod_claim claim = {0};
+	int failed;
+
+	if (!claims_is_one(source))
+		return set_up_source(kubelet, pod, object, source, NULL, again, err);
+	if (claims_find(pod, value_get_text(source, "name")))
+		return 0; /* and stays as it is */
+	failed = claims_resolve(kubelet, pod, object, source, &in_place, &claim, err) ||
+		 set_up_source(kubelet, pod, object, object_root(in_place), &claim, again, err);
+	claims_free(&claim);
+	return failed ? -1 : 0;
 }
 
 int volumes_set_up(struct kubelet *kubelet, struct pod *pod, const struct cox_object *object,
@@ -298,13 +324,16 @@ static const struct value *volume_of(const struct cox_object *object, const stru
 	return NULL;
 }
 
-bool volumes_are_readonly(struct kubelet *kubelet, const struct cox_object *object,
-			  const struct value *mount)
+bool volumes_are_readonly(struct kubelet *kubelet, const struct pod *pod,
+			  const struct cox_object *object, const struct value *mount)
 {
+	const struct pod_claim *claim = claims_find(pod, value_get_text(mount, "name"));
 	const struct value *source = volume_of(object, mount);
 	struct host_plugin *plugin = source ? plugin_for(kubelet, source) : NULL;
 	const struct cox_volume_ops *ops = plugin ? host_ops(plugin) : NULL;
 
+	if (claim)
+		return claim->readonly;
 	if (!ops || !ops->readonly)
 		return false;
 	host_call_scope(plugin);
@@ -318,14 +347,15 @@ const char *volumes_mount_path(struct kubelet *kubelet, struct pod *pod,
 {
 	const struct value *source = volume_of(object, mount);
 	const char *name = value_get_text(mount, "name"), *target, *path;
-	struct host_plugin *plugin = source ? plugin_for(kubelet, source) : NULL;
+	const struct pod_claim *claim = claims_find(pod, name);
+	struct host_plugin *plugin = source && !claim ? plugin_for(kubelet, source) : NULL;
 
-	if (!plugin) {
+	if (!plugin && !claim) {
 		error_set(err, COX_REASON_INVALID, "no volume \"%s\" for the mount at %s", name,
 			  value_get_text(mount, "mountPath"));
 		return NULL;
 	}
-	path = value_text(object_path(source, "hostPath.path"));
+	path = claim ? claim->path : value_text(object_path(source, "hostPath.path"));
 	if (!*path)
 		path = volume_directory(kubelet, arena, pod->uid, plugin, name);
 	if (!*sub_path)

@@ -34,8 +34,8 @@ const char *volumes_mount_path(struct kubelet *kubelet, struct pod *pod,
 			       struct arena *arena, struct cox_error *err);
 
 /* Whether a volumeMount is of a volume that containers never write into. */
-bool volumes_are_readonly(struct kubelet *kubelet, const struct cox_object *object,
-			  const struct value *mount);
+bool volumes_are_readonly(struct kubelet *kubelet, const struct pod *pod,
+			  const struct cox_object *object, const struct value *mount);
 
 /* ROOT/pods/UID[/below]; the arena's. */
 const char *volumes_pod_directory(struct kubelet *kubelet, struct arena *arena, const char *uid,

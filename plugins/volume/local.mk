@@ -25,6 +25,15 @@ plugins_volume_hostpath_la_LIBADD = $(PLUGIN_LIBADD) -lpthread
 dist_man_MANS += %D%/hostpath/cox-volume-hostpath.7
 endif
 
+if PLUGIN_VOLUME_LOCAL
+pluginexec_LTLIBRARIES += plugins/volume-local.la
+plugins_volume_local_la_SOURCES = %D%/local/local.c $(VOLUME_COMMON)
+plugins_volume_local_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+plugins_volume_local_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_volume_local_la_LIBADD = $(PLUGIN_LIBADD) -lpthread
+dist_man_MANS += %D%/local/cox-volume-local.7
+endif
+
 if PLUGIN_VOLUME_SECRET
 pluginexec_LTLIBRARIES += plugins/volume-secret.la
 plugins_volume_secret_la_SOURCES = %D%/secret/secret.c $(VOLUME_COMMON)

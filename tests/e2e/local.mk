@@ -5,7 +5,7 @@ E2E_TESTS = %D%/wire.bats %D%/watch.bats %D%/hostile.bats %D%/consistency.bats \
 	%D%/objects.bats %D%/apply.bats %D%/secure.bats %D%/http2.bats %D%/durable.bats %D%/start.bats %D%/cascade.bats
 E2E_TESTS += %D%/kubelet.bats %D%/proxy.bats %D%/ends.bats %D%/reload.bats \
 	%D%/controllers.bats %D%/balancers.bats %D%/up.bats %D%/preflight.bats \
-	%D%/answers.bats %D%/clients.bats \
+	%D%/answers.bats %D%/claims.bats %D%/clients.bats \
 	%D%/resources.bats
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(E2E_TESTS) %D%/kubectl.bats %D%/kinds.yaml \
@@ -21,8 +21,8 @@ HELM_CHART = %D%/chart/Chart.yaml %D%/chart/values.yaml %D%/chart/templates/_nam
 	%D%/chart/templates/NOTES.txt
 
 # Whole clusters with real containers: `make check CLUSTER_TESTS=` leaves them out.
-CLUSTER_TESTS = %D%/node.bats %D%/cluster_pods.bats %D%/cluster_volumes.bats \
-	%D%/cluster_services.bats %D%/cluster_again.bats
+CLUSTER_TESTS = %D%/node.bats %D%/cluster_pods.bats \
+	%D%/cluster_claims.bats %D%/cluster_volumes.bats %D%/cluster_services.bats %D%/cluster_again.bats
 # The five daemons by their names, with the files of /etc/kubernetes.
 CLUSTER_TESTS += %D%/daemons.bats %D%/daemons_nodes.bats %D%/daemons_kill.bats \
 	%D%/daemons_up.bats %D%/daemons_plugins.bats %D%/daemons_service.bats \

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static bool event_said_about(const char *pod, const char *reason)
 {
@@ -636,6 +637,126 @@ static void test_rest_volumes(void **state)
 	end();
 }
 
+/* A bound claim of this name, and its volume; `volume` is the rest of the volume's spec. */
+static void put_bound(const char *name, const char *uid, const char *metadata, const char *volume)
+{
+	cox_autobuf json = COX_BUF_INIT;
+	cox_autoobject *claim = NULL;
+
+	cox_buf_printf(&json,
+		       "{\"kind\":\"PersistentVolumeClaim\",\"apiVersion\":\"v1\",\"metadata\":{"
+		       "\"name\":\"%s\",\"namespace\":\"n\",\"annotations\":{"
+		       "\"pv.kubernetes.io/bind-completed\":\"yes\"}%s},\"spec\":{\"volumeName\":"
+		       "\"%s\"}}",
+		       name, metadata, name);
+	fake_put(at.server, "persistentvolumeclaims", json.data);
+	claim = fake_get(at.server, "persistentvolumeclaims", "n", name);
+	cox_buf_clear(&json);
+	cox_buf_printf(
+		&json,
+		"{\"kind\":\"PersistentVolume\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
+		"\"%s\"},\"spec\":{\"claimRef\":{\"namespace\":\"n\",\"name\":\"%s\",\"uid\":"
+		"\"%s\"},%s}}",
+		name, name, uid ? uid : object_uid(claim), volume);
+	fake_put(at.server, "persistentvolumes", json.data);
+}
+
+static void put_user(const char *pod, const char *volume)
+{
+	cox_autobuf spec = COX_BUF_INIT;
+
+	cox_buf_printf(
+		&spec,
+		"\"restartPolicy\":\"Always\",\"securityContext\":{\"fsGroup\":4321},"
+		"\"volumes\":[{\"name\":\"v\",%s}],\"containers\":[{\"name\":\"c\",\"image\":"
+		"\"i\",\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\",\"subPath\":"
+		"\"sub\"}]}]",
+		volume);
+	put_pod(pod, "", spec.data);
+}
+
+/* A pod that uses the claim, and what it is told about its volume. */
+static void refused(const char *claim, const char *why)
+{
+	cox_autobuf text = COX_BUF_INIT;
+
+	cox_buf_printf(&text, "\"persistentVolumeClaim\":{\"claimName\":\"%s\"}", claim);
+	put_user(claim, text.data);
+	cox_buf_clear(&text);
+	cox_buf_printf(&text, "MountVolume.SetUp failed for volume \"v\" : %s", why);
+	eventually(event_said(claim, "FailedMount", text.data));
+}
+
+static void test_claims(void **state)
+{
+	static const char going[] =
+		",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\",\"finalizers\":[\"x.io/y\"]";
+	cox_autobuf path = COX_BUF_INIT, source = COX_BUF_INIT;
+	struct stat facts;
+
+	(void)state;
+	begin(NULL);
+	refused("none", "persistentvolumeclaim \"none\" not found");
+	fake_put(at.server, "persistentvolumeclaims",
+		 "{\"kind\":\"PersistentVolumeClaim\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
+		 "\"waits\",\"namespace\":\"n\"},\"spec\":{}}");
+	refused("waits", "persistentvolumeclaim \"waits\" is not bound");
+	put_bound("lost", "another", "", "\"hostPath\":{\"path\":\"/\"}");
+	refused("lost", "persistentvolume \"lost\" is not bound to persistentvolumeclaim \"lost\"");
+	put_bound("going", NULL, going, "\"hostPath\":{\"path\":\"/\"}");
+	refused("going", "persistentvolumeclaim \"going\" is being deleted");
+	put_bound("block", NULL, "", "\"volumeMode\":\"Block\",\"hostPath\":{\"path\":\"/\"}");
+	refused("block", "persistentvolume \"block\" has volumeMode Block, and this kubelet mounts "
+			 "file systems only");
+	put_bound("odd", NULL, "", "\"capacity\":{\"storage\":\"1\"},\"csi\":{\"driver\":\"d\"}");
+	refused("odd", "no volume plugin matched: this node has none for \"csi\"");
+	put_bound("far", NULL, "",
+		  "\"hostPath\":{\"path\":\"/\"},\"nodeAffinity\":{\"required\":{"
+		  "\"nodeSelectorTerms\":[{\"matchExpressions\":[{\"key\":\"zone\",\"operator\":"
+		  "\"Exists\"}]}]}}");
+	refused("far",
+		"persistentvolume \"far\" cannot be reached from node \"node-a\": the labels "
+		"of the node do not match its node affinity");
+	put_bound("empty", NULL, "", "\"local\":{\"path\":\"/nonexistent/place\"}");
+	refused("empty", "path \"/nonexistent/place\" does not exist");
+	put_bound("eph-v", NULL, "", "\"hostPath\":{\"path\":\"/\"}");
+	put_user("eph", "\"ephemeral\":{\"volumeClaimTemplate\":{\"spec\":{}}}");
+	eventually(event_said("eph", "FailedMount",
+			      "MountVolume.SetUp failed for volume \"v\" : persistentvolumeclaim "
+			      "\"eph-v\" was not made for this pod, which is not its owner"));
+
+	if (geteuid() != 0) {
+		end();
+		return;
+	}
+	cox_buf_printf(&path, "%s/data", at.directory);
+	assert_int_equal(mkdir(path.data, 0700), 0);
+	cox_buf_printf(
+		&source,
+		"\"accessModes\":[\"ReadWriteOncePod\"],\"local\":{\"path\":\"%s\"},"
+		"\"nodeAffinity\":{\"required\":{\"nodeSelectorTerms\":[{\"matchFields\":[{"
+		"\"key\":\"metadata.name\",\"operator\":\"In\",\"values\":[\"node-a\"]}]}]}}",
+		path.data);
+	put_bound("good", NULL, "", source.data);
+	put_user("first", "\"persistentVolumeClaim\":{\"claimName\":\"good\"}");
+	eventually(condition_is("first", "Ready", "True"));
+	assert_int_equal(stat(path.data, &facts), 0);
+	assert_int_equal(facts.st_gid, 4321);
+	assert_int_equal(facts.st_mode & 07777, 02770);
+	cox_buf_str(&path, "/sub"); /* the subPath was made in it */
+	assert_int_equal(access(path.data, F_OK), 0);
+	put_user("second", "\"persistentVolumeClaim\":{\"claimName\":\"good\"}");
+	eventually(event_said("second", "FailedMount",
+			      "MountVolume.SetUp failed for volume \"v\" : persistentvolume "
+			      "\"good\" has the access mode ReadWriteOncePod and is in use by pod "
+			      "\"first\""));
+	/* It outlives its user, and the next one may have it. */
+	fake_remove(at.server, "pods", "n", "first");
+	eventually(condition_is("second", "Ready", "True"));
+	assert_int_equal(access(path.data, F_OK), 0);
+	end();
+}
+
 /* As if the time had come to look at the volumes again. */
 static void look_again(const char *name)
 {
@@ -853,6 +974,7 @@ int main(void)
 		cmocka_unit_test(test_admission),
 		cmocka_unit_test(test_recovery),
 		cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_sidecars_last),
 		cmocka_unit_test(test_messages),

@@ -7,8 +7,8 @@
 
 struct fixture at;
 
-static const char *const volume_names[] = {"emptydir",	"hostpath",  "secret",
-					   "configmap", "projected", "downwardapi"};
+static const char *const volume_names[] = {"emptydir",	"hostpath",    "secret", "configmap",
+					   "projected", "downwardapi", "local"};
 
 /* Why a test fails: everything that the server has. */
 void show(void)

@@ -24,7 +24,7 @@ extern struct fixture {
 	struct client *client;
 	struct host *host;
 	struct host_plugin *runtime;
-	struct host_plugin *volumes[6];
+	struct host_plugin *volumes[7];
 	size_t volume_count;
 	struct kubelet_config config;
 	struct kubelet *kubelet;

@@ -27,7 +27,8 @@
 
 /* Removes what is there, with names that begin with a dot, and looks whether it did. */
 #define SCRIPT                                                                                     \
-	"cd /scrub && find . -xdev -mindepth 1 -delete; left=$(ls -A /scrub) && test -z \"$left\""
+	"cd /scrub && find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +; left=$(ls -A .) && "       \
+	"test -z \"$left\""
 
 enum { NAME_MAX_LENGTH = 253 };
 
