@@ -56,7 +56,7 @@ remove() {
 	expect 200
 }
 
-# rows: 213
+# rows: 22 213
 @test "a service gets a cluster IP, a node port and an ingress IP in its status" {
 	service web
 	retry 10 has_address 192.0.2.17 web

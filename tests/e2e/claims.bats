@@ -74,6 +74,7 @@ all_agree() {
 			.spec.claimRef.uid == $claim.metadata.uid))' >"$dir/agreed"
 }
 
+# rows: 22
 @test "a claim gets the smallest volume that will do, and both say so" {
 	volume large 10Gi
 	volume right 4Gi

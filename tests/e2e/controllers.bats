@@ -116,6 +116,7 @@ pod_names() {
 	k -n t get pods -o json | jq -r '.items[].metadata.name'
 }
 
+# rows: 22
 @test "every namespace gets its account and the CA; a deleted one is emptied" {
 	start_apiserver
 	printf -- '-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n' > "$dir/ca.crt"
@@ -233,7 +234,7 @@ EOF
 	are pods '.items[0].metadata.ownerReferences // [] | length' 0
 }
 
-# rows: 241
+# rows: 22 241
 @test "a silent node is Unknown and tainted, and its pods move" {
 	start_apiserver
 	for node in lost alive; do
@@ -271,6 +272,7 @@ EOF
 	is node alive "$condition | .status" True
 }
 
+# rows: 22
 @test "a quota knows what is used, and what is free again" {
 	start_apiserver
 	start_controllers --resource-quota-sync-period=500ms
