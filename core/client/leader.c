@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "client/identity.h"
 #include "machinery/json.h"
 
 #include <coxswain/kit/alloc.h>
@@ -19,7 +20,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 struct leader {
 	struct client *client;
@@ -121,7 +121,10 @@ static int lease_write(struct leader *leader, const struct lease *lease, const c
 	return lease_call(leader, lease->tree ? CLIENT_UPDATE : CLIENT_CREATE, &body, NULL, err);
 }
 
-/* Whether somebody else holds it: as long as it changes often enough. */
+/*
+ * Whether somebody else holds it: as long as it changes often enough. One that
+ * has ended on this machine is not waited for.
+ */
 static bool held_by_other(struct leader *leader, const struct lease *lease)
 {
 	uint64_t now = clock_monotonic();
@@ -133,6 +136,8 @@ static bool held_by_other(struct leader *leader, const struct lease *lease)
 		cox_buf_str(&leader->seen, lease->revision);
 		leader->seen_at = now;
 	}
+	if (identity_has_ended(lease->holder))
+		return false;
 	return now - leader->seen_at < (uint64_t)lease->duration_seconds * CLOCK_SECOND;
 }
 
@@ -244,21 +249,6 @@ static void *leader_run(void *argument)
 	return NULL;
 }
 
-static char *make_identity(void)
-{
-	struct cox_buf text = COX_BUF_INIT;
-	unsigned char random[16];
-	char host[256] = "";
-
-	gethostname(host, sizeof(host) - 1);
-	while (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		;
-	cox_buf_printf(&text, "%s_", host);
-	for (size_t i = 0; i < sizeof(random); i++)
-		cox_buf_printf(&text, "%02x", random[i]);
-	return cox_buf_steal(&text);
-}
-
 struct leader *leader_new(struct client *client, const struct leader_config *config,
 			  struct cox_error *err)
 {
@@ -276,7 +266,7 @@ struct leader *leader_new(struct client *client, const struct leader_config *con
 		leader->config.retry = 2 * CLOCK_SECOND;
 	leader->namespace = cox_strdup(config->namespace);
 	leader->name = cox_strdup(config->name);
-	leader->identity = config->identity ? cox_strdup(config->identity) : make_identity();
+	leader->identity = config->identity ? cox_strdup(config->identity) : identity_make();
 	pthread_mutex_init(&leader->mutex, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

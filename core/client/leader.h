@@ -2,7 +2,8 @@
 /*
  * Leader election on a Lease: of several candidates one works. The leader
  * renews the Lease; a candidate takes it when it has seen no renewal for the
- * Lease's duration, measured on its own clock, so that clocks need not agree.
+ * Lease's duration, measured on its own clock, so that clocks need not agree. A
+ * leader of the same machine that has ended is not waited for (identity.h).
  *
  * Times as everywhere in Kubernetes: duration 15 s, renewed every 2 s, given up
  * when renewing has failed for 10 s.
@@ -15,7 +16,7 @@
 struct leader_config {
 	const char *namespace; /* "kube-system" */
 	const char *name;      /* of the Lease: "kube-controller-manager" */
-	const char *identity;  /* NULL: HOSTNAME_ and a random id */
+	const char *identity;  /* NULL: identity_make() */
 	uint64_t duration;     /* nanoseconds; 0: the usual values */
 	uint64_t renew_deadline;
 	uint64_t retry;

@@ -6,6 +6,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/cluster.c %D%/cluster.h \
 	%D%/mirror.c %D%/mirror.h \
 	%D%/http.c \
+	%D%/identity.c %D%/identity.h \
 	%D%/informer.c %D%/informer.h \
 	%D%/kubeconfig.c %D%/kubeconfig.h \
 	%D%/leader.c %D%/leader.h \

@@ -14,9 +14,9 @@ setup_file() {
 	machines centos-master centos-minion
 	master_settings
 	minion_settings centos-minion
-	# The successor of a daemon that was killed waits for its lease.
-	setting centos-master controller-manager 'KUBE_CONTROLLER_MANAGER_ARGS="--allocate-node-cidrs=true --cluster-cidr=10.244.0.0/16 --root-ca-file=/var/lib/kubernetes/pki/ca.crt --leader-elect-lease-duration=3s --leader-elect-renew-deadline=2s --leader-elect-retry-period=500ms"'
-	setting centos-master scheduler 'KUBE_SCHEDULER_ARGS="--leader-elect-lease-duration=3s --leader-elect-renew-deadline=2s --leader-elect-retry-period=500ms"'
+	# Nobody waits for the lease of a daemon of the same machine that was killed.
+	setting centos-master controller-manager 'KUBE_CONTROLLER_MANAGER_ARGS="--allocate-node-cidrs=true --cluster-cidr=10.244.0.0/16 --root-ca-file=/var/lib/kubernetes/pki/ca.crt --leader-elect-lease-duration=300s --leader-elect-renew-deadline=10s --leader-elect-retry-period=500ms"'
+	setting centos-master scheduler 'KUBE_SCHEDULER_ARGS="--leader-elect-lease-duration=300s --leader-elect-renew-deadline=10s --leader-elect-retry-period=500ms"'
 	master
 	minion centos-minion
 	web nginx

@@ -3,14 +3,19 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "client/identity.h"
 #include "client/leader.h"
 #include "lib/eventually.h"
 #include "lib/fake_server.h"
 
+#include <coxswain/kit/cleanup.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct candidate {
 	_Atomic int elected, lost;
@@ -114,6 +119,96 @@ static void test_take_over(void **state)
 	fake_server_free(server);
 }
 
+/* A process that says who it is, and ends when `*end` is closed. */
+static pid_t candidate_elsewhere(char identity[256], int *end)
+{
+	int says[2], ends[2];
+	ssize_t size;
+	pid_t pid;
+
+	assert_int_equal(pipe(says), 0);
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		char *mine = identity_make();
+
+		close(ends[1]);
+		size = write(says[1], mine, strlen(mine));
+		_exit(size < 0 || read(ends[0], &size, 1) < 0);
+	}
+	close(says[1]);
+	close(ends[0]);
+	*end = ends[1];
+	size = read(says[0], identity, 255);
+	assert_true(size > 0);
+	identity[size] = '\0';
+	close(says[0]);
+	return pid;
+}
+
+static void test_identity(void **state)
+{
+	cox_autofree char *mine = identity_make(), *again = identity_make();
+	char other[256], changed[256 + 8];
+	char *place;
+	siginfo_t info;
+	int end;
+	pid_t pid = candidate_elsewhere(other, &end);
+
+	(void)state;
+	assert_string_equal(mine, again);
+	assert_false(identity_has_ended(mine));
+	assert_false(identity_has_ended(other));
+	/* Our number, but another process that had it before us. */
+	snprintf(changed, sizeof(changed), "%s0", mine);
+	assert_true(identity_has_ended(changed));
+	/* Killed, and nobody has looked after it yet. */
+	close(end);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_true(identity_has_ended(other));
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(identity_has_ended(other));
+	/* The same number in another place says nothing. */
+	place = strrchr(other, '_') + 1;
+	*place = *place == '0' ? '1' : '0';
+	assert_false(identity_has_ended(other));
+	assert_false(identity_has_ended(""));
+	assert_false(identity_has_ended("host_0123456789abcdef0123456789abcdef"));
+	assert_false(identity_has_ended("host_0123456789abcdef-1"));
+	snprintf(changed, sizeof(changed), "%s-1", mine);
+	assert_false(identity_has_ended(changed));
+}
+
+/* A leader of this machine that was killed is followed at once. */
+static void test_dead_neighbour(void **state)
+{
+	char dead[256], lease[512];
+	int end;
+	pid_t pid = candidate_elsewhere(dead, &end); /* before there are threads */
+	struct fake_server *server = fake_server_new();
+	struct client *client = fake_server_client(server);
+	struct candidate b = {0};
+	uint64_t before = clock_monotonic();
+	struct leader *leader;
+
+	(void)state;
+	close(end);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	snprintf(lease, sizeof(lease),
+		 "{\"kind\":\"Lease\",\"metadata\":{\"name\":\"kube-controller-manager\","
+		 "\"namespace\":\"kube-system\"},\"spec\":{\"holderIdentity\":\"%s\","
+		 "\"leaseDurationSeconds\":3600}}",
+		 dead);
+	fake_put(server, "leases", lease);
+	leader = begin(client, &b, NULL);
+	eventually(leader_is(leader));
+	assert_true(clock_monotonic() - before < 60 * CLOCK_SECOND);
+	leader_free(leader);
+	client_free(client);
+	fake_server_free(server);
+}
+
 static void test_lost(void **state)
 {
 	struct fake_server *server = fake_server_new();
@@ -135,8 +230,8 @@ static void test_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hand_over),
-		cmocka_unit_test(test_take_over),
+		cmocka_unit_test(test_hand_over), cmocka_unit_test(test_take_over),
+		cmocka_unit_test(test_identity),  cmocka_unit_test(test_dead_neighbour),
 		cmocka_unit_test(test_lost),
 	};
 
