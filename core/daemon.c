@@ -272,8 +272,11 @@ static int refuse_command(const struct personality *const *personalities, size_t
 	for (size_t i = 0; i < count && i < 32; i++)
 		names[i] = personalities[i]->name;
 	near = cox_nearest(word, names, count < 32 ? count : 32);
-	fprintf(stderr, "coxswain: unknown command \"%s\"%s%s%s\n", word,
-		near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+	if (*word == '-')
+		fprintf(stderr, "coxswain: %s is no flag without a command before it\n", word);
+	else
+		fprintf(stderr, "coxswain: unknown command \"%s\"%s%s%s\n", word,
+			near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 	print_commands(stderr, personalities, count);
 	return EXIT_USAGE;
 }

@@ -96,6 +96,12 @@ struct library *loader_load(struct host *host, const char *kind, const char *nam
 int descriptor_check(struct library *library, const char *program, const char *kind,
 		     const char *name, struct cox_error *err);
 
+/*
+ * present.c: which plugin of that kind may have been meant, or which there are;
+ * adds nothing when there are none.
+ */
+void present_hint(const char *directory, const char *kind, const char *wanted, struct cox_buf *out);
+
 /* registry.c: the list of what is loaded in this process. */
 void registry_lock(void);
 void registry_unlock(void);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of kinds. A kind is one line in `kinds`, one list of operations,
- * and one list of the names that are in this tree (for "did you mean"). Every
+ * The table of kinds. A kind is one line in `kinds` and one list of operations. Every
  * member of an ops table is listed, which the assertions check, so that
  * --dump-plugin can say what a plugin has and the loader what it lacks.
  */
@@ -34,58 +33,43 @@ static const struct host_op storage_ops[] = {
 	REQUIRED(storage, compact),	 OPTIONAL(storage, snapshot),
 	REQUIRED(storage, stats),	 REQUIRED(storage, health),
 };
-static const char *const storage_known[] = {"memory", "leveldb", "etcd", NULL};
 
 static const struct host_op admission_ops[] = {
 	OPTIONAL(admission, setup), OPTIONAL(admission, ready),	   OPTIONAL(admission, handles),
 	OPTIONAL(admission, admit), OPTIONAL(admission, validate),
 };
-static const char *const admission_known[] = {"AlwaysAdmit",	 "AlwaysDeny",
-					      "LimitRanger",	 "NamespaceAutoProvision",
-					      "NamespaceExists", "NamespaceLifecycle",
-					      "ResourceQuota",	 "SecurityContextDeny",
-					      "ServiceAccount",	 NULL};
 
 static const struct host_op authenticator_ops[] = {
 	REQUIRED(authenticator, authenticate),
 	OPTIONAL(authenticator, setup),
 };
-static const char *const authenticator_known[] = {"x509",      "token",	  "basic", "serviceaccount",
-						  "bootstrap", "webhook", NULL};
 
 static const struct host_op authorizer_ops[] = {
 	REQUIRED(authorizer, authorize),
 	OPTIONAL(authorizer, rules),
 };
-static const char *const authorizer_known[] = {"AlwaysAllow", "AlwaysDeny", "ABAC", "RBAC",
-					       "Node",	      "Webhook",    NULL};
 
 static const struct host_op cloud_ops[] = {
 	OPTIONAL(cloud, balancer_get),	   OPTIONAL(cloud, balancer_ensure),
 	OPTIONAL(cloud, balancer_update),  OPTIONAL(cloud, balancer_remove),
 	OPTIONAL(cloud, balancer_restore), OPTIONAL(cloud, instance),
 };
-static const char *const cloud_known[] = {"local", NULL};
 
 static const struct host_op controller_ops[] = {
 	REQUIRED(controller, setup),
 	REQUIRED(controller, reconcile),
 };
-static const char *const controller_known[] = {"replication",	 "endpoints", "node", "namespace",
-					       "serviceaccount", "service",   NULL};
 
 static const struct host_op network_ops[] = {
 	REQUIRED(network, status),    OPTIONAL(network, set_pod_cidrs),
 	REQUIRED(network, set_up),    REQUIRED(network, tear_down),
 	REQUIRED(network, addresses), REQUIRED(network, reconcile),
 };
-static const char *const network_known[] = {"bridge", "cni", "none", NULL};
 
 static const struct host_op proxy_ops[] = {
 	REQUIRED(proxy, sync),
 	OPTIONAL(proxy, cleanup),
 };
-static const char *const proxy_known[] = {"userspace", "iptables", "nftables", NULL};
 
 static const struct host_op runtime_ops[] = {
 	REQUIRED(runtime, version),
@@ -115,7 +99,6 @@ static const struct host_op runtime_ops[] = {
 	REQUIRED(runtime, watch),
 	REQUIRED(runtime, watch_cancel),
 };
-static const char *const runtime_known[] = {"oci", "docker", "cri", "hollow", NULL};
 
 static const struct host_op scheduler_ops[] = {
 	REQUIRED(scheduler, part),	  OPTIONAL(scheduler, setup),
@@ -130,19 +113,16 @@ static const struct host_op scheduler_ops[] = {
 	OPTIONAL(scheduler, bind),	  OPTIONAL(scheduler, post_bind),
 	OPTIONAL(scheduler, finish),
 };
-static const char *const scheduler_known[] = {"default", "packed", NULL};
 
 static const struct host_op volume_ops[] = {
 	REQUIRED(volume, recognise), REQUIRED(volume, set_up),	REQUIRED(volume, tear_down),
 	OPTIONAL(volume, readonly),  OPTIONAL(volume, release),
 };
-static const char *const volume_known[] = {"emptydir",	"hostpath",    "secret", "configmap",
-					   "projected", "downwardapi", "local",	 NULL};
 
 #define KIND(kind, abi)                                                                            \
 	{                                                                                          \
 #kind, abi, sizeof(struct cox_##kind##_ops), kind##_ops,                           \
-			sizeof(kind##_ops) / sizeof(kind##_ops[0]), kind##_known                   \
+			sizeof(kind##_ops) / sizeof(kind##_ops[0])                                 \
 	}
 #define ALL_LISTED(kind)                                                                           \
 	_Static_assert(sizeof(kind##_ops) / sizeof(kind##_ops[0]) * sizeof(void (*)(void)) ==      \

@@ -19,7 +19,6 @@ struct host_kind {
 	size_t ops_size;
 	const struct host_op *ops;
 	size_t op_count;
-	const char *const *known; /* in-tree names, for hints; ends with NULL */
 };
 
 enum { HOST_OPS_SIZE_MAX = 4096 };

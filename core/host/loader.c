@@ -48,23 +48,17 @@ int host_add_origin(struct cox_error *err, const char *origin)
 static int not_found(const struct host *host, const char *kind, const char *name,
 		     const char *origin, struct cox_error *err)
 {
-	const struct host_kind *known = host_kind_find(kind);
-	const char *hint = NULL;
 	cox_autobuf more = COX_BUF_INIT;
-	size_t count = 0;
 
 	if (name[0] == '/') {
 		error_set(err, COX_REASON_NOT_FOUND, "%s: not found", name);
 		return host_add_origin(err, origin);
 	}
-	while (known && known->known[count])
-		count++;
-	if (known)
-		hint = cox_nearest(name, known->known, count);
-	if (hint && strcmp(hint, name) != 0)
-		cox_buf_printf(&more, "did you mean \"%s\"?", hint);
+	present_hint(host->directory, kind, name, &more);
+	if (origin && more.size)
+		cox_buf_str(&more, cox_ends_with(cox_buf_cstr(&more), "?") ? " " : "; ");
 	if (origin)
-		cox_buf_printf(&more, "%s%s%s", more.size ? " " : "",
+		cox_buf_printf(&more, "%s%s",
 			       strcmp(origin, "command line") == 0 ? "from the " : "set in ",
 			       origin);
 	return error_set(err, COX_REASON_NOT_FOUND, "%s-%s: not found in %s%s%s%s", kind, name,

@@ -10,5 +10,6 @@ core_libcoxcore_la_SOURCES += \
 	%D%/loader.c \
 	%D%/locks.c \
 	%D%/options.c \
+	%D%/present.c \
 	%D%/registry.c \
 	%D%/table.c

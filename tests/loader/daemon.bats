@@ -70,6 +70,8 @@ start() {
 @test "an unknown command of coxswain is refused" {
 	run -2 "$builddir/core/coxswain" frobnicate
 	[ "${lines[0]}" = "coxswain: unknown command \"frobnicate\"" ]
+	run -2 "$builddir/core/coxswain" --list-plugins
+	[ "${lines[0]}" = "coxswain: --list-plugins is no flag without a command before it" ]
 }
 
 # rows: 34

@@ -105,19 +105,55 @@ static void assert_message(const char *kind, const char *name, const char *origi
 	host_free(host);
 }
 
+static void touch(const char *name)
+{
+	cox_autobuf path = COX_BUF_INIT;
+	int fd;
+
+	cox_buf_printf(&path, "%s/%s", scratch, name);
+	fd = open(cox_buf_cstr(&path), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void what_there_is_is_told(void **state)
+{
+	static const char *const files[] = {"runtime-toy.so", "runtime-cri.so", "runtime-cri.txt",
+					    "runtimes-other.so", "runtime-.so"};
+	struct host *host = host_new("kubelet", scratch);
+	cox_autoerror err = COX_ERROR_INIT;
+	cox_autobuf text = COX_BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		touch(files[i]);
+	cox_buf_printf(
+		&text,
+		"runtime-docker: not found in %s (there are cri, toy; from the command line)",
+		scratch);
+	assert_null(host_open(host, "runtime", "docker", "command line", &err));
+	assert_string_equal(err.message, cox_buf_cstr(&text));
+	host_free(host);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		cox_buf_clear(&text);
+		cox_buf_printf(&text, "%s/%s", scratch, files[i]);
+		assert_int_equal(unlink(cox_buf_cstr(&text)), 0);
+	}
+}
+
 static void bad_names_are_refused(void **state)
 {
 	cox_autobuf text = COX_BUF_INIT;
 
 	(void)state;
 	cox_buf_printf(&text,
-		       "storage-etc: not found in %s (did you mean \"etcd\"? set in "
+		       "storage-godo: not found in %s (did you mean \"good\"? set in "
 		       "/etc/kubernetes/apiserver:4)",
 		       directory);
-	assert_message("storage", "etc", "/etc/kubernetes/apiserver:4", cox_buf_cstr(&text));
+	assert_message("storage", "godo", "/etc/kubernetes/apiserver:4", cox_buf_cstr(&text));
 	cox_buf_clear(&text);
-	cox_buf_printf(&text, "storage-qqqqqqqqqq: not found in %s", directory);
-	assert_message("storage", "qqqqqqqqqq", NULL, cox_buf_cstr(&text));
+	cox_buf_printf(&text, "network-bridge: not found in %s", directory);
+	assert_message("network", "bridge", NULL, cox_buf_cstr(&text));
 	assert_message("storage", "../etcd", "command line",
 		       "\"../etcd\" is no name of a storage plugin; use letters, digits and '-', "
 		       "or a path that begins with '/' (from the command line)");
@@ -553,6 +589,7 @@ int main(void)
 		cmocka_unit_test(bad_descriptors_are_refused),
 		cmocka_unit_test(bad_options_are_refused),
 		cmocka_unit_test(bad_names_are_refused),
+		cmocka_unit_test(what_there_is_is_told),
 		cmocka_unit_test(root_loads_only_what_is_roots),
 		cmocka_unit_test(what_is_no_library_is_refused),
 		cmocka_unit_test(the_dump_tells_all),
