@@ -3,10 +3,12 @@
 #include "client/client.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "client/transport.h"
 #include "machinery/json.h"
 
 #include <coxswain/kit/alloc.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +54,23 @@ void client_free(struct client *client)
 {
 	if (client)
 		client->transport->free(client);
+}
+
+bool client_tells_failure(struct client *client, const struct cox_error *why)
+{
+	return why->reason != COX_REASON_SERVICE_UNAVAILABLE ||
+	       outage_goes_on(&client->outage, clock_monotonic());
+}
+
+void client_is_back(struct client *client)
+{
+	uint64_t away;
+
+	if (!atomic_load_explicit(&client->outage.since, memory_order_relaxed))
+		return;
+	away = outage_is_over(&client->outage, clock_monotonic());
+	if (away)
+		log_info("the server answers again, after %" PRIu64 " s", away / CLOCK_SECOND);
 }
 
 /* ---- requests ---- */

@@ -118,6 +118,13 @@ void client_watch_close(struct client_watch *watch);
 /* All watches are closed first. */
 void client_free(struct client *client);
 
+/*
+ * For those who try for ever: whether a failure is to be told now, or was told
+ * by somebody else just before; and that the server has answered.
+ */
+bool client_tells_failure(struct client *client, const struct cox_error *why);
+void client_is_back(struct client *client);
+
 /* Who a client is, to a server that takes its word; borrowed for the call. */
 struct client_identity {
 	const char *user; /* "system:kube-controller-manager" */
@@ -144,7 +151,7 @@ struct client_http_config {
 	const char *tls_server_name; /* the name the certificate must carry */
 	const char *namespace;	     /* of the kubeconfig context; for callers */
 	const char *user_agent;
-	bool insecure; /* do not verify the server's certificate */
+	bool insecure;	    /* do not verify the server's certificate */
 	const char *socket; /* abstract unix socket to connect to, whatever `server` says; */
 	const struct client_identity *identity; /* who to be there */
 };

@@ -13,6 +13,7 @@ core_libcoxcore_la_SOURCES += \
 	%D%/list.c %D%/list.h \
 	%D%/local.c %D%/local.h \
 	%D%/module.c %D%/module.h \
+	%D%/outage.c %D%/outage.h \
 	%D%/queue.c %D%/queue.h \
 	%D%/recorder.c %D%/recorder.h \
 	%D%/reflector.c %D%/reflector.h \

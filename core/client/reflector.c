@@ -50,7 +50,7 @@ struct reflector {
 	bool filled; /* `revision` can be watched from */
 	bool staging_now;
 	bool no_stream;
-	bool absent; /* the server does not know the resource */
+	bool absent;		       /* the server does not know the resource */
 	_Atomic uint64_t staging_seen; /* the last sign of life while filling; 0: not filling */
 	pthread_mutex_t mutex;
 	bool ended;
@@ -120,6 +120,7 @@ static void on_event(void *context, enum client_event_type type, struct bytes *b
 		log_error("watch of %s: %s", reflector->request->resource, error_text(&err));
 		return;
 	}
+	client_is_back(reflector->client);
 	if (*object_revision(object)) {
 		cox_buf_clear(&reflector->revision);
 		cox_buf_str(&reflector->revision, object_revision(object));
@@ -214,8 +215,11 @@ static void judge(struct reflector *reflector, const struct cox_error *why)
 	default:
 		break;
 	}
-	if (why->reason)
+	if (why->reason && client_tells_failure(reflector->client, why))
 		log_warning("list and watch %s: %s", reflector->request->resource, error_text(why));
+	else if (why->reason)
+		log_verbose(2, "list and watch %s: %s", reflector->request->resource,
+			    error_text(why));
 	fall_back(reflector, now);
 }
 
@@ -275,6 +279,7 @@ static int list_page(struct reflector *reflector, struct object_list *objects, s
 	request.deadline = clock_monotonic() + LIST_TIMEOUT;
 	if (client_call(reflector->client, &request, &answer, err))
 		return -1;
+	client_is_back(reflector->client);
 	return list_parse(cox_buf_cstr(&answer.body), answer.body.size, objects,
 			  &reflector->revision, next, err);
 }

@@ -4,6 +4,7 @@
 #define COX_CLIENT_TRANSPORT_H
 
 #include "client/client.h"
+#include "client/outage.h"
 
 struct client_transport {
 	int (*call)(struct client *client, const struct client_request *request,
@@ -19,6 +20,7 @@ struct client_transport {
 /* The first member of a transport's own client and watch. */
 struct client {
 	const struct client_transport *transport;
+	struct outage outage;
 };
 
 struct client_watch {

@@ -151,9 +151,9 @@ has_restarted() {
 	daemon centos-master kube-scheduler
 	daemon centos-master kube-controller-manager
 	retry 20 log_has centos-master kube-scheduler \
-		'list and watch nodes: .*Failed to connect to centos-master port 8080'
+		'list and watch [a-z]*: .*Failed to connect to centos-master port 8080'
 	retry 20 log_has centos-master kube-controller-manager \
-		'list and watch namespaces: .*Failed to connect to centos-master port 8080'
+		'list and watch [a-z]*: .*Failed to connect to centos-master port 8080'
 	daemon centos-master kube-apiserver
 	retry 40 node_is centos-minion True
 	retry 20 serves

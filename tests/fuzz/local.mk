@@ -187,7 +187,5 @@ endif
 FUZZ_NAMES = accept accounts apply config hello json jwt patch protobuf quantity request selector \
 	yaml
 EXTRA_DIST += %D%/run.sh
-if FUZZERS
 fuzzers: $(FUZZ_NAMES:%=tests/fuzz/%)
 .PHONY: fuzzers
-endif

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "client/informer.h"
+#include "client/outage.h"
 #include "client/list.h"
 #include "lib/eventually.h"
 #include "lib/fake_server.h"
@@ -427,15 +428,35 @@ static void test_failures(void **state)
 
 #define with_server(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* One of all who find the server away tells of it, and once a minute. */
+static void test_outage(void **state)
+{
+	struct outage outage = {0};
+	uint64_t now = 1000 * CLOCK_SECOND;
+
+	(void)state;
+	assert_int_equal(outage_is_over(&outage, now), 0);
+	assert_true(outage_goes_on(&outage, now));
+	assert_false(outage_goes_on(&outage, now));
+	assert_false(outage_goes_on(&outage, now + 59 * CLOCK_SECOND));
+	assert_true(outage_goes_on(&outage, now + 61 * CLOCK_SECOND));
+	assert_false(outage_goes_on(&outage, now + 62 * CLOCK_SECOND));
+	assert_int_equal(outage_is_over(&outage, now + 63 * CLOCK_SECOND), 63 * CLOCK_SECOND);
+	assert_int_equal(outage_is_over(&outage, now + 64 * CLOCK_SECOND), 0);
+	/* The next one is told at once. */
+	assert_true(outage_goes_on(&outage, now + 65 * CLOCK_SECOND));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_object), cmocka_unit_test(test_list_parse),
-		cmocka_unit_test(test_status), cmocka_unit_test(test_path),
-		with_server(test_stream),      with_server(test_list_and_watch),
-		with_server(test_pages),       with_server(test_resume),
-		with_server(test_expired),     with_server(test_shared),
-		with_server(test_resync),      with_server(test_failures),
+		cmocka_unit_test(test_outage),	   cmocka_unit_test(test_object),
+		cmocka_unit_test(test_list_parse), cmocka_unit_test(test_status),
+		cmocka_unit_test(test_path),	   with_server(test_stream),
+		with_server(test_list_and_watch),  with_server(test_pages),
+		with_server(test_resume),	   with_server(test_expired),
+		with_server(test_shared),	   with_server(test_resync),
+		with_server(test_failures),
 	};
 
 	return cmocka_run_group_tests_name("informer", tests, NULL, NULL);
