@@ -130,7 +130,10 @@ struct signer *signer_load(const struct cox_host *host, const char *path, struct
 
 	signer->host = host;
 	if (read_file(path, KEY_FILE_MAX, &pem) != 0)
-		why = strerror(errno);
+		why = errno == ENOENT
+			      ? "there is none; kube-apiserver makes it at its first start, "
+				"so start that first"
+			      : strerror(errno);
 	else
 		code = import_key(signer, &pem);
 	if (code != 0)
