@@ -286,7 +286,7 @@ use_helm() {
 
 # Everything that it keeps, and the server, are in $dir.
 helm() {
-	HELM_CACHE_HOME=$dir/helm HELM_CONFIG_HOME=$dir/helm HELM_DATA_HOME=$dir/helm \
+	HOME=$dir/helm HELM_CACHE_HOME=$dir/helm HELM_CONFIG_HOME=$dir/helm HELM_DATA_HOME=$dir/helm \
 		KUBECONFIG=$dir/kubeconfig timeout 90 "$HELM" "$@"
 }
 
