@@ -71,8 +71,9 @@ remove() {
 }
 
 @test "the table shows it" {
-	command -v kubectl >/dev/null || skip "no kubectl"
-	row=$("$(type -P kubectl)" --server="$server" get service web --no-headers)
+	local row
+	use_kubectl 1.35
+	row=$(kubectl get service web --no-headers)
 	[[ $row =~ ^web\ +LoadBalancer\ +10\.254\.[0-9.]+\ +192\.0\.2\.17\ +80:3[0-9]+/TCP ]]
 }
 

@@ -124,7 +124,7 @@ static void child_has_no_signals_blocked_or_ignored(void **state)
 static void child_that_cannot_start_is_told(void **state)
 {
 	const char *const argv[] = {"x", NULL};
-	struct cox_spawn what = {.path = "/nonexistent/program", .argv = argv};
+	struct cox_spawn what = {.path = "/proc/none/program", .argv = argv};
 	struct cox_spawn_fd twice[] = {{0, 5}, {1, 5}};
 	cox_autoerror err = COX_ERROR_INIT;
 	int child = -1;
@@ -132,9 +132,9 @@ static void child_that_cannot_start_is_told(void **state)
 	(void)state;
 	assert_int_equal(spawn_process(&what, &child, NULL, &err), -1);
 	assert_string_equal(err.message,
-			    "start /nonexistent/program: exec: No such file or directory");
+			    "start /proc/none/program: exec: No such file or directory");
 	what.path = "/bin/true";
-	what.cwd = "/nonexistent";
+	what.cwd = "/proc/none";
 	assert_int_equal(spawn_process(&what, &child, NULL, &err), -1);
 	assert_string_equal(err.message,
 			    "start /bin/true: change directory: No such file or directory");
