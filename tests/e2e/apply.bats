@@ -386,15 +386,16 @@ old Apply" "$(managers | sort)"
 
 @test "several who apply to one object at once: none is lost" {
 	local i pids=()
-	for i in {1..8}; do
-		curl -s -o "$dir/at-once.$i" -X PATCH -H "$apply_type" \
+	for i in {1..24}; do
+		curl -sS -o "$dir/at-once.$i" -X PATCH -H "$apply_type" \
 			"$server$maps/shared?fieldManager=m$i" -d "$(map_of shared "{\"k$i\":\"$i\"}")" 3>&- &
 		pids+=($!)
 	done
 	wait "${pids[@]}"
+	same "" "$(jq -c 'select(.kind != "ConfigMap")' "$dir"/at-once.*)"
 	api GET "$maps/shared"
-	same 8 "$(query '.data | length')"
-	same 8 "$(query '.metadata.managedFields | length')"
+	same 24 "$(query '.data | length')"
+	same 24 "$(query '.metadata.managedFields | length')"
 }
 
 @test "the server's own objects and the controllers' tell who made them" {

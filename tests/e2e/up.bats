@@ -46,8 +46,8 @@ control_plane_is_not() {
 @test "the node comes by a socket of their own, as itself" {
 	retry 10 same one "$(curl -s "$server/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/one" | jq -r .spec.holderIdentity)"
 	[ "$(control_plane | wc -l)" = 1 ]
-	same kube "$(ps -o user= -p "$(control_plane)")"
-	same root "$(ps -o user= -p "$(daemon_pid up)")"
+	same "$(on one id -u kube)" "$(ps -o uid= -p "$(control_plane)" | tr -d ' ')"
+	same 0 "$(ps -o uid= -p "$(daemon_pid up)" | tr -d ' ')"
 	# As tools list it: no single part's name.
 	same coxswain "$(ps -o comm= -p "$(daemon_pid up)")"
 }

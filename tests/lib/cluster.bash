@@ -104,6 +104,7 @@ make_host() {
 	on "$1" mount --bind "$dir/$1/lib" /var/lib
 	on "$1" mount --bind "$dir/$1/log" /var/log
 	on "$1" mount --bind "$dir/$1/run" /run
+	give_user "$1"
 	on_net world ip link add "$1" type veth peer name eth0 netns "$(host_pid "$1")"
 	on world ip link set "$1" master wire up
 	on "$1" ip address add "192.168.1.$((10 + $2))/24" dev eth0
@@ -111,6 +112,16 @@ make_host() {
 	on "$1" ip route add default via $world_address
 	# What it is like when nothing runs there.
 	mounts_of "$1" >"$dir/$1.mounts"
+}
+
+# give_user HOST: the one of the control plane, which this machine need not have
+give_user() {
+	! on "$1" id kube >/dev/null 2>&1 || return 0
+	cp /etc/passwd /etc/group "$dir/$1/"
+	printf 'kube:x:60777:60777::/nonexistent:/usr/sbin/nologin\n' >>"$dir/$1/passwd"
+	printf 'kube:x:60777:\n' >>"$dir/$1/group"
+	on "$1" mount --bind "$dir/$1/passwd" /etc/passwd
+	on "$1" mount --bind "$dir/$1/group" /etc/group
 }
 
 # start_on NAME HOST COMMAND...: a daemon there; stop_daemon NAME ends it

@@ -42,6 +42,7 @@ machine() {
 	# shellcheck disable=SC2016 # a script for there
 	on "$1" bash -ec 'mount -t tmpfs -o mode=755 tmpfs "$1"
 		mkdir "$1/upper" "$1/work"
+		cp /etc/passwd /etc/group "$1/upper/" # as mounted there
 		mount -t overlay -o "lowerdir=/etc,upperdir=$1/upper,workdir=$1/work" overlay /etc
 		rm -rf /etc/kubernetes
 		cp -r "$2" /etc/kubernetes
