@@ -211,7 +211,8 @@ static bool may_retry(const struct write *write)
 		return true;
 	if (write->operation == WRITE_CREATE)
 		return write->creates_absent ||
-		       (*write->call->route.name == '\0' && write->generated_name);
+		       (*write->call->route.name == '\0' && write->generated_name &&
+			write->attempts < WRITE_NAME_ATTEMPTS);
 	return write->retry;
 }
 

@@ -18,7 +18,8 @@
 #include "store/submit.h"
 
 enum {
-	WRITE_ATTEMPTS = 8,
+	WRITE_NAME_ATTEMPTS = 8, /* generated names that may be taken */
+	WRITE_ATTEMPTS = 128,	 /* states of an object, each changed by somebody else in between */
 	WRITE_PARTS_MAX = 1024,
 	WRITE_MANAGED_MAX = 3 * 1024 * 1024 /* bytes of an object with its managedFields */
 };

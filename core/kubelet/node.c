@@ -26,7 +26,10 @@
 
 #define LEASE_NAMESPACE "kube-node-lease"
 
-enum { LEASE_SECONDS = 40 };
+enum {
+	LEASE_SECONDS = 40,
+	STATUS_TRIES = 5 /* until it is left for the next period */
+};
 
 static const uint64_t lease_period = 10 * CLOCK_SECOND;
 static const uint64_t report_period = 300 * CLOCK_SECOND;
@@ -275,7 +278,8 @@ static void tell_changes(struct node *node, const struct value *old, const struc
 	node->closed = closed;
 }
 
-static int report_status_now(struct node *node, struct cox_error *err)
+/* A conflict: somebody else, a cloud's controller say, was quicker to change the node. */
+static int report_status_once(struct node *node, struct cox_error *err)
 {
 	cox_autoarena arena = ARENA_INIT;
 	cox_autoobject *old = NULL;
@@ -293,12 +297,25 @@ static int report_status_now(struct node *node, struct cox_error *err)
 	      clock_monotonic() - node->reported_at >= report_period;
 	if (!due)
 		return 0;
+	/* Its lists take the place of what was read, and of nothing newer. */
 	patch = value_object(&arena);
+	value_set_text(&arena, value_make_object(&arena, patch, "metadata"), "resourceVersion",
+		       object_revision(old));
 	value_set(&arena, patch, "status", status);
 	if (call(node, CLIENT_PATCH, "status", patch, NULL, err))
 		return -1;
 	told(node, cox_steal(what));
 	tell_changes(node, object_root(old), status);
+	return 0;
+}
+
+static int report_status_now(struct node *node, struct cox_error *err)
+{
+	for (unsigned tries = 1; report_status_once(node, err); tries++) {
+		if (err->reason != COX_REASON_CONFLICT || tries == STATUS_TRIES)
+			return -1;
+		error_clear(err);
+	}
 	return 0;
 }
 
