@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Volumes and claims; see the header. */
+#include <coxswain/kit/buf.h>
 #include <coxswain/kit/claims.h>
+#include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/meta.h>
 #include <coxswain/kit/quantity.h>
 #include <stdio.h>
@@ -197,4 +199,22 @@ const char *cox_pod_claim(const struct cox_objects *objects, const struct cox_ob
 	snprintf(room, COX_CLAIM_NAME_SIZE, "%s-%s", objects->name(pod),
 		 objects->text(volume, "name"));
 	return room;
+}
+
+void cox_pod_claim_keys(const struct cox_objects *objects, const struct cox_object *pod,
+			const struct cox_keys *keys)
+{
+	const struct cox_value *list = objects->get(objects->root(pod), "spec.volumes"), *volume;
+	char room[COX_CLAIM_NAME_SIZE];
+	bool ephemeral;
+
+	for (size_t i = 0; (volume = objects->at(list, i, NULL)); i++) {
+		const char *name = cox_pod_claim(objects, pod, volume, room, &ephemeral);
+		cox_autobuf key = COX_BUF_INIT;
+
+		if (!*name)
+			continue;
+		cox_buf_printf(&key, "%s/%s", objects->namespace_of(pod), name);
+		keys->emit(keys, key.data);
+	}
 }

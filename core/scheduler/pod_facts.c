@@ -226,7 +226,8 @@ static void fill_volumes(struct pack *pack, struct cox_scheduler_pod *row,
 
 	for (size_t i = 0; i < count; i++) {
 		disk_count += disk_of(&arena, value_at(volumes, i), &disk);
-		if (value_get(value_at(volumes, i), "persistentVolumeClaim"))
+		if (value_get(value_at(volumes, i), "persistentVolumeClaim") ||
+		    value_get(value_at(volumes, i), "ephemeral"))
 			row->flags |= COX_SCHEDULER_POD_CLAIMS;
 	}
 	disks = pack_alloc(pack, disk_count * sizeof(*disks));

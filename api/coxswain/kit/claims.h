@@ -8,8 +8,8 @@
 #ifndef COXSWAIN_KIT_CLAIMS_H
 #define COXSWAIN_KIT_CLAIMS_H
 
+#include <coxswain/cluster.h>
 #include <coxswain/kit/select.h>
-#include <coxswain/object.h>
 #include <stdbool.h>
 
 /* Annotations, by the names that everybody uses. */
@@ -19,6 +19,9 @@
 #define COX_SELECTED_NODE "volume.kubernetes.io/selected-node"
 #define COX_STORAGE_PROVISIONER "volume.kubernetes.io/storage-provisioner"
 #define COX_NO_PROVISIONER "kubernetes.io/no-provisioner"
+/* Finalizers that keep a claim, and a volume, while it is used. */
+#define COX_CLAIM_PROTECTION "kubernetes.io/pvc-protection"
+#define COX_VOLUME_PROTECTION "kubernetes.io/pv-protection"
 
 /* "": there is none. */
 const char *cox_annotation(const struct cox_objects *objects, const struct cox_object *object,
@@ -68,5 +71,8 @@ enum { COX_CLAIM_NAME_SIZE = 512 };
 const char *cox_pod_claim(const struct cox_objects *objects, const struct cox_object *pod,
 			  const struct cox_value *volume, char room[COX_CLAIM_NAME_SIZE],
 			  bool *ephemeral);
+/* Emits "namespace/name" of every claim of the pod: keys of a queue, values of an index. */
+void cox_pod_claim_keys(const struct cox_objects *objects, const struct cox_object *pod,
+			const struct cox_keys *keys);
 
 #endif

@@ -52,37 +52,12 @@ static void claim_is(const struct cox_objects *objects, const struct cox_object 
 		emit(values, OF_CLASS, cox_storage_class(objects, claim));
 }
 
-/* Calls back for each claim of the pod, "ns/name"; what a pod recycles is no claim. */
-static void each_claim(const struct cox_objects *objects, const struct cox_object *pod,
-		       void (*claim)(void *to, const char *key), void *to)
-{
-	const struct cox_value *list = objects->get(objects->root(pod), "spec.volumes"), *volume;
-	char room[COX_CLAIM_NAME_SIZE];
-	bool ephemeral;
-
-	for (size_t i = 0; (volume = objects->at(list, i, NULL)); i++) {
-		const char *name = cox_pod_claim(objects, pod, volume, room, &ephemeral);
-		cox_autobuf key = COX_BUF_INIT;
-
-		if (!*name)
-			continue;
-		cox_buf_printf(&key, "%s/%s", objects->namespace_of(pod), name);
-		claim(to, key.data);
-	}
-}
-
-static void emit_claim(void *to, const char *key)
-{
-	const struct cox_keys *values = to;
-
-	values->emit(values, key);
-}
-
+/* What a pod recycles is no claim. */
 static void pod_uses(const struct cox_objects *objects, const struct cox_object *pod,
 		     const struct cox_keys *values)
 {
 	if (!cox_pod_ended(objects, pod))
-		each_claim(objects, pod, emit_claim, (void *)values);
+		cox_pod_claim_keys(objects, pod, values);
 }
 
 /* ---- keys ---- */
@@ -175,7 +150,7 @@ static void pod_keys(void *instance, const struct cox_object *old, const struct 
 	if (volume)
 		keys->emit(keys, volume);
 	if (old && !cox_pod_ended(objects, old) && (!now || cox_pod_ended(objects, now)))
-		each_claim(objects, old, emit_claim, (void *)keys);
+		cox_pod_claim_keys(objects, old, keys);
 }
 
 /* ---- the plugin ---- */

@@ -4,7 +4,7 @@
  * under their names, and today's rules for affinity, taints and gates. Filters
  * and scores are in files of their own; this one is the plugin around them.
  */
-#include "default.h"
+#include "claims.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/buf.h>
@@ -205,12 +205,13 @@ static int default_pre_filter(void *self, const struct cox_call *call,
 	struct state *made = cox_new(struct state);
 
 	(void)call;
-	(void)why;
 	(void)err;
 	*state = made;
 	if (pod->flags & COX_SCHEDULER_POD_AFFINITY)
 		affinity_read(&made->affinity, scheduler->objects,
 			      scheduler->objects->root(pod->object));
+	if (pod->flags & COX_SCHEDULER_POD_CLAIMS)
+		*why = claims_look(scheduler->claims, made, pod);
 	return 0;
 }
 
@@ -299,11 +300,44 @@ static int default_normalize(void *self, const struct cox_call *call, void *use,
 	return 0;
 }
 
+static int default_reserve(void *self, const struct cox_call *call, void *state,
+			   const struct cox_scheduler_pod *pod,
+			   const struct cox_scheduler_node *node, struct cox_error *err)
+{
+	struct state *attempt = state;
+
+	(void)call;
+	return attempt->claims ? claims_reserve(self, attempt->claims, pod, node, err) : 0;
+}
+
+static void default_unreserve(void *self, void *state, const struct cox_scheduler_pod *pod,
+			      const char *node)
+{
+	const struct state *attempt = state;
+
+	(void)pod;
+	(void)node;
+	if (attempt->claims)
+		claims_unreserve(self, attempt->claims);
+}
+
+static int default_permit(void *self, const struct cox_call *call, void *state,
+			  const struct cox_scheduler_pod *pod, const char *node,
+			  uint64_t *again_ns, struct cox_error *err)
+{
+	struct state *attempt = state;
+
+	(void)pod;
+	return attempt->claims ? claims_permit(self, call, attempt->claims, node, again_ns, err)
+			       : 0;
+}
+
 static void default_finish(void *self, void *state)
 {
 	struct scheduler *scheduler = self;
 	struct state *old = state;
 
+	claims_forget(scheduler->claims, old->claims);
 	affinity_free(&old->affinity);
 	forget_counts(old);
 	cox_vec_free(&old->without);
@@ -338,7 +372,7 @@ static int default_setup(void *self, const struct cox_scheduler_setup *setup, st
 	scheduler->cluster = setup->cluster;
 	scheduler->objects = setup->cluster->objects;
 	scheduler->namespaces = open_lister(setup, "namespaces", err);
-	if (!scheduler->namespaces)
+	if (!scheduler->namespaces || claims_open(scheduler->claims, setup, err))
 		return -1;
 	if (scheduler->needs_owners && owners_open(scheduler->owners, setup, err))
 		return -1;
@@ -357,6 +391,7 @@ static void *default_create(const struct cox_host *host, struct cox_error *err)
 	(void)err;
 	scheduler->host = host;
 	scheduler->owners = owners_new();
+	scheduler->claims = claims_new();
 	return scheduler;
 }
 
@@ -368,6 +403,7 @@ static void default_destroy(void *self)
 		use_free(scheduler->uses.items[i]);
 	cox_vec_free(&scheduler->uses);
 	owners_free(scheduler->owners);
+	claims_free(scheduler->claims);
 	free(scheduler);
 }
 
@@ -383,6 +419,9 @@ static const struct cox_scheduler_ops default_ops = {
 	.filter = default_filter,
 	.score = default_score,
 	.normalize = default_normalize,
+	.reserve = default_reserve,
+	.unreserve = default_unreserve,
+	.permit = default_permit,
 	.finish = default_finish,
 };
 

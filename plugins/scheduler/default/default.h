@@ -89,6 +89,7 @@ struct scheduler {
 	const struct cox_scheduler_setup *setup;
 	struct cox_lister *namespaces;
 	struct owners *owners;
+	struct claims *claims;
 	struct cox_lister *pods, *nodes; /* only where a part needs them */
 	bool needs_owners, needs_pods;
 	COX_VEC(struct use *) uses;
@@ -125,6 +126,7 @@ struct state {
 	COX_VEC(struct sibling) siblings;
 	bool has_owners[2]; /* all, services only */
 	struct owner_list owners[2];
+	struct claims_state *claims; /* NULL: the pod has none */
 };
 
 /* A part in use. */

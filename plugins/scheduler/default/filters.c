@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The predicates: which nodes can take the pod. */
-#include "default.h"
+#include "claims.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +340,7 @@ static void filter_service(struct scheduler *scheduler, const struct use *use, s
 const struct part filter_parts[] = {
 	{.public = FILTER("CheckNodeCondition", ALWAYS), .filter = filter_ready},
 	{.public = FILTER("CheckNodeUnschedulable", ALWAYS), .filter = filter_unschedulable},
+	{.public = FILTER("CheckVolumeBinding", ALWAYS), .filter = filter_claims},
 	{.public = FILTER("HostName", DEFAULT), .filter = filter_name},
 	{.public = FILTER("MatchNodeSelector", DEFAULT), .filter = filter_selector},
 	{.public = FILTER("PodToleratesNodeTaints", DEFAULT), .filter = filter_taints},

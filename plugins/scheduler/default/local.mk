@@ -3,6 +3,8 @@ if PLUGIN_SCHEDULER_DEFAULT
 pluginexec_LTLIBRARIES += plugins/scheduler-default.la
 plugins_scheduler_default_la_SOURCES = \
 	%D%/affinity.c \
+	%D%/claims.c \
+	%D%/claims.h \
 	%D%/default.c \
 	%D%/default.h \
 	%D%/filters.c \

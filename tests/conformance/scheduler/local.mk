@@ -7,9 +7,9 @@ SCHEDULER_TEST_SOURCES = tests/conformance/scheduler/suite.c \
 
 if PLUGIN_SCHEDULER_DEFAULT
 check_PROGRAMS += tests/conformance/scheduler/default tests/conformance/scheduler/policies \
-	tests/conformance/scheduler/places
+	tests/conformance/scheduler/places tests/conformance/scheduler/claims
 TESTS += tests/conformance/scheduler/default tests/conformance/scheduler/policies \
-	tests/conformance/scheduler/places
+	tests/conformance/scheduler/places tests/conformance/scheduler/claims
 tests_conformance_scheduler_default_SOURCES = $(SCHEDULER_TEST_SOURCES)
 tests_conformance_scheduler_default_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests \
 	-DPLUGIN='"default"'
@@ -22,6 +22,10 @@ tests_conformance_scheduler_places_SOURCES = %D%/places.c %D%/harness.c %D%/harn
 	tests/lib/fake_server.c tests/lib/fake_server.h
 tests_conformance_scheduler_places_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_conformance_scheduler_places_LDADD = $(UNIT_LDADD)
+tests_conformance_scheduler_claims_SOURCES = %D%/claims.c %D%/harness.c %D%/harness.h \
+	tests/lib/fake_server.c tests/lib/fake_server.h
+tests_conformance_scheduler_claims_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_conformance_scheduler_claims_LDADD = $(UNIT_LDADD)
 endif
 if PLUGIN_SCHEDULER_PACKED
 check_PROGRAMS += tests/conformance/scheduler/packed
