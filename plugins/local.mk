@@ -25,6 +25,8 @@ include plugins/controller/resourcequota/local.mk
 include plugins/controller/replication/local.mk
 include plugins/controller/service/local.mk
 include plugins/controller/cloudnode/local.mk
+include plugins/controller/ephemeralvolume/local.mk
+include plugins/controller/volumeprotection/local.mk
 include plugins/runtime/hollow/local.mk
 include plugins/volume/local.mk
 include plugins/runtime/oci/local.mk
@@ -33,6 +35,7 @@ include plugins/network/bridge/local.mk
 include plugins/admission/common/local.mk
 include plugins/admission/alwaysadmit/local.mk
 include plugins/admission/alwaysdeny/local.mk
+include plugins/admission/defaultstorageclass/local.mk
 include plugins/admission/limitranger/local.mk
 include plugins/admission/namespaceautoprovision/local.mk
 include plugins/admission/namespaceexists/local.mk
@@ -40,6 +43,7 @@ include plugins/admission/namespacelifecycle/local.mk
 include plugins/admission/resourcequota/local.mk
 include plugins/admission/securitycontextdeny/local.mk
 include plugins/admission/serviceaccount/local.mk
+include plugins/admission/storageobjectinuseprotection/local.mk
 include plugins/scheduler/default/local.mk
 include plugins/scheduler/packed/local.mk
 include plugins/proxy/userspace/local.mk

@@ -177,7 +177,9 @@ static int plan_named(struct daemon *daemon, const struct apiserver_config *conf
 
 /* What runs when nobody says --admission-control. */
 static char *default_admission[] = {(char *)"NamespaceLifecycle", (char *)"LimitRanger",
-				    (char *)"ServiceAccount", (char *)"ResourceQuota"};
+				    (char *)"ServiceAccount", (char *)"DefaultStorageClass",
+				    (char *)"StorageObjectInUseProtection",
+				    (char *)"ResourceQuota"};
 
 static int plan_admission(struct daemon *daemon, const struct apiserver_config *config,
 			  struct chain_plan *plan, struct cox_error *err)

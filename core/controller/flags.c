@@ -57,6 +57,8 @@ const struct flag controller_manager_flags[] = {
 	      "Services with load balancers worked on at a time", .low = 1, .high = 1000),
 	ENTRY(INT, "concurrent-gc-syncs", concurrent_gc_syncs, "20",
 	      "Objects collected at a time", .low = 1, .high = 1000),
+	ENTRY(INT, "concurrent-ephemeralvolume-syncs", concurrent_ephemeralvolume_syncs, "5",
+	      "Pods with ephemeral volumes worked on at a time", .low = 1, .high = 64),
 	/* how often */
 	ENTRY(DURATION, "service-sync-period", service_sync_period, "5m0s",
 	      "Time between looks at services with load balancers"),

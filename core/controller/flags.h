@@ -35,6 +35,7 @@ struct controller_manager_config {
 	int64_t concurrent_namespace_syncs;
 	int64_t concurrent_service_syncs;
 	int64_t concurrent_gc_syncs;
+	int64_t concurrent_ephemeralvolume_syncs;
 	/* how often */
 	uint64_t service_sync_period;
 	uint64_t node_sync_period;

@@ -37,6 +37,8 @@ static const char *const by_default[] = {
 	"resourcequota",
 	"service",
 	"cloudnode",
+	"ephemeralvolume",
+	"volumeprotection",
 	"replication",
 };
 /* clang-format on */
@@ -66,6 +68,12 @@ static const struct {
 	{"taint-eviction-controller", "node"},
 	{"persistentvolume-binder", "persistentvolume"},
 	{"persistentvolume-binder-controller", "persistentvolume"},
+	{"ephemeral-volume", "ephemeralvolume"},
+	{"ephemeral-volume-controller", "ephemeralvolume"},
+	{"pvc-protection", "volumeprotection"},
+	{"persistentvolumeclaim-protection-controller", "volumeprotection"},
+	{"pv-protection", "volumeprotection"},
+	{"persistentvolume-protection-controller", "volumeprotection"},
 	{"podgc-controller", "podgc"},
 	{"pod-garbage-collector-controller", "podgc"},
 	{"resourcequota-controller", "resourcequota"},

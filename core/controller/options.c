@@ -39,6 +39,7 @@ static const struct {
 	{"endpoints", "workers", "concurrent-endpoint-syncs"},
 	{"endpointslice", "workers", "concurrent-endpoint-syncs"},
 	{"garbagecollector", "workers", "concurrent-gc-syncs"},
+	{"ephemeralvolume", "workers", "concurrent-ephemeralvolume-syncs"},
 	{"cloudnode", "period", "node-sync-period"},
 	{"service", "workers", "concurrent-service-syncs"},
 	{"service", "resync", "service-sync-period"},

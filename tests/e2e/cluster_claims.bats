@@ -128,3 +128,66 @@ written" "$(said local)"
 	claim second '.spec.storageClassName = "again"'
 	retry 20 claim_is Bound second
 }
+
+claim_is_going() {
+	[ -n "$(curl -sf "$server/api/v1/namespaces/default/persistentvolumeclaims/$1" |
+		jq -r '.metadata.deletionTimestamp // empty')" ]
+}
+
+@test "a claim that is deleted under a pod goes with that pod, and a volume after its claim" {
+	volume used '.spec.hostPath = {path: "/var/lib/used"}'
+	claim used
+	retry 20 claim_is Bound used
+	claim_pod user 'touch /v/here && echo written; echo end; exec sleep 600' used
+	same written "$(said user)"
+	kubectl delete pv used --wait=false
+	kubectl delete pvc used --wait=false
+	claim_is_going used
+	same Terminating "$(kubectl get pvc used --no-headers | awk '{ print $2 }')"
+	# Nobody else gets at it.
+	claim_pod late 'echo end' used
+	retry 20 event_says late FailedScheduling 'persistentvolumeclaim "used" is being deleted'
+	kubectl delete pod late --grace-period=0 --force 2>"$dir/warned"
+	claim_is_going used
+	volume_is Bound used
+	delete_pod user
+	retry 20 claim_is_gone used
+	retry 20 volume_is_gone used
+	[ -e "$dir/one/lib/used/here" ]
+}
+
+volume_is_gone() {
+	[ "$(curl -s -o /dev/null -w '%{http_code}' "$server/api/v1/persistentvolumes/$1")" = 404 ]
+}
+
+@test "a claim that waits for a pod gets a volume of the pod's node; so does one that comes with a pod" {
+	create '{"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "late"},
+		"provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": "WaitForFirstConsumer"}'
+	local name
+	for name in elsewhere here; do
+		volume "$name" ".spec.hostPath = {path: \"/var/lib/$name\"} | .spec.storageClassName = \"late\" |
+			.spec.nodeAffinity = {required: {nodeSelectorTerms: [{matchFields: [{key: \"metadata.name\",
+			operator: \"In\", values: [if \"$name\" == \"here\" then \"one\" else \"two\" end]}]}]}}"
+		retry 20 volume_is Available "$name"
+	done
+	claim waits '.spec.storageClassName = "late"'
+	retry 20 event_says waits WaitForFirstConsumer "waiting for first consumer"
+	claim_is Pending waits
+	claim_pod first 'echo hello >/v/letter; echo end; exec sleep 600' waits
+	retry 30 logged end first
+	claim_is Bound waits
+	same hello "$(cat "$dir/one/lib/here/letter")"
+	# Only the other node's volume is left.
+	create "$(simple_pod second 'echo end; exec sleep 600' '.spec.volumes = [{name: "v", ephemeral: {
+		volumeClaimTemplate: {spec: {accessModes: ["ReadWriteOnce"], storageClassName: "late",
+		resources: {requests: {storage: "1Gi"}}}}}}] |
+		.spec.containers[0].volumeMounts = [{name: "v", mountPath: "/v"}]')"
+	retry 20 event_says second FailedScheduling "didn't find available persistent volumes to bind"
+	volume another '.spec.hostPath = {path: "/var/lib/another"} | .spec.storageClassName = "late"'
+	retry 30 logged end second
+	same another "$(curl -s "$server/api/v1/namespaces/default/persistentvolumeclaims/second-v" |
+		jq -r .spec.volumeName)"
+	delete_pod second
+	retry 30 claim_is_gone second-v
+	delete_pod first
+}

@@ -90,3 +90,19 @@ tests_unit_ctl_cloudnode_SOURCES = %D%/ctl_cloudnode.c $(CONTROLLER_FIXTURE)
 tests_unit_ctl_cloudnode_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_ctl_cloudnode_LDADD = $(UNIT_LDADD)
 endif
+
+if PLUGIN_CONTROLLER_EPHEMERALVOLUME
+check_PROGRAMS += tests/unit/ctl_ephemeralvolume
+TESTS += tests/unit/ctl_ephemeralvolume
+tests_unit_ctl_ephemeralvolume_SOURCES = %D%/ctl_ephemeralvolume.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_ephemeralvolume_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_ephemeralvolume_LDADD = $(UNIT_LDADD)
+endif
+
+if PLUGIN_CONTROLLER_VOLUMEPROTECTION
+check_PROGRAMS += tests/unit/ctl_volumeprotection
+TESTS += tests/unit/ctl_volumeprotection
+tests_unit_ctl_volumeprotection_SOURCES = %D%/ctl_volumeprotection.c $(CONTROLLER_FIXTURE)
+tests_unit_ctl_volumeprotection_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_ctl_volumeprotection_LDADD = $(UNIT_LDADD)
+endif

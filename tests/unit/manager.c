@@ -55,7 +55,7 @@ static void chosen_are(const char *flags, const char *wanted)
 /* What is on by default, but for the last one. */
 #define REST                                                                                       \
 	"endpoints,endpointslice,garbagecollector,node,persistentvolume,podgc,resourcequota,"      \
-	"service,cloudnode"
+	"service,cloudnode,ephemeralvolume,volumeprotection"
 #define ALL "serviceaccount,namespace," REST ","
 #define BUT_NAMESPACE "serviceaccount," REST
 

@@ -253,7 +253,8 @@ int main(void)
 		      {"pods", pod_tests, &pod_test_count},
 		      {"limits", limit_tests, &limit_test_count},
 		      {"quotas", quota_tests, &quota_test_count},
-		      {"accounts", account_tests, &account_test_count}};
+		      {"accounts", account_tests, &account_test_count},
+		      {"volumes", volume_tests, &volume_test_count}};
 	struct CMUnitTest all[128];
 	size_t count = 0;
 

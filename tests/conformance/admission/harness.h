@@ -87,9 +87,9 @@ void put_namespace(struct fixture *f, const char *name, const char *phase);
 
 /* The suites. */
 extern const struct CMUnitTest namespace_tests[], pod_tests[], limit_tests[], quota_tests[],
-	account_tests[], chain_tests[];
+	account_tests[], chain_tests[], volume_tests[];
 extern const size_t namespace_test_count, pod_test_count, limit_test_count, quota_test_count,
-	account_test_count, chain_test_count;
+	account_test_count, chain_test_count, volume_test_count;
 
 #define SUITE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
 #define SUITE_END(name)                                                                            \

@@ -4,6 +4,7 @@
 if CMOCKA
 if PLUGIN_ADMISSION_ALWAYSADMIT
 if PLUGIN_ADMISSION_ALWAYSDENY
+if PLUGIN_ADMISSION_DEFAULTSTORAGECLASS
 if PLUGIN_ADMISSION_LIMITRANGER
 if PLUGIN_ADMISSION_NAMESPACEAUTOPROVISION
 if PLUGIN_ADMISSION_NAMESPACEEXISTS
@@ -11,6 +12,7 @@ if PLUGIN_ADMISSION_NAMESPACELIFECYCLE
 if PLUGIN_ADMISSION_RESOURCEQUOTA
 if PLUGIN_ADMISSION_SECURITYCONTEXTDENY
 if PLUGIN_ADMISSION_SERVICEACCOUNT
+if PLUGIN_ADMISSION_STORAGEOBJECTINUSEPROTECTION
 check_PROGRAMS += tests/conformance/admission/suite
 TESTS += tests/conformance/admission/suite
 tests_conformance_admission_suite_SOURCES = \
@@ -22,12 +24,15 @@ tests_conformance_admission_suite_SOURCES = \
 	%D%/namespaces.c \
 	%D%/pods.c \
 	%D%/quotas.c \
+	%D%/volumes.c \
 	tests/lib/fake_server.c \
 	tests/lib/fake_server.h
 tests_conformance_admission_suite_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_conformance_admission_suite_LDADD = $(UNIT_LDADD)
 
 TESTS += %D%/server.bats
+endif
+endif
 endif
 endif
 endif
