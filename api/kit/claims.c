@@ -67,6 +67,19 @@ bool cox_volume_is_claimed_by(const struct cox_objects *objects, const struct co
 	       (!*uid || !strcmp(uid, objects->uid(claim)));
 }
 
+void cox_claim_ref_write(struct cox_json *json, const struct cox_objects *objects,
+			 const struct cox_object *claim)
+{
+	cox_json_object(json, "claimRef");
+	cox_json_text(json, "kind", "PersistentVolumeClaim");
+	cox_json_text(json, "apiVersion", "v1");
+	cox_json_text(json, "namespace", objects->namespace_of(claim));
+	cox_json_text(json, "name", objects->name(claim));
+	cox_json_text(json, "uid", objects->uid(claim));
+	cox_json_text(json, "resourceVersion", objects->revision(claim));
+	cox_json_end(json);
+}
+
 /* ---- what fits ---- */
 
 /* Nothing, if it cannot be read. */

@@ -9,6 +9,7 @@
 #define COXSWAIN_KIT_CLAIMS_H
 
 #include <coxswain/cluster.h>
+#include <coxswain/kit/json.h>
 #include <coxswain/kit/select.h>
 #include <stdbool.h>
 
@@ -40,6 +41,10 @@ bool cox_claim_is_bound(const struct cox_objects *objects, const struct cox_obje
 /* The volume's claimRef names the claim, whose uid is the one it asks for, if any. */
 bool cox_volume_is_claimed_by(const struct cox_objects *objects, const struct cox_object *volume,
 			      const struct cox_object *claim);
+
+/* Writes "claimRef": {...}, which gives a volume to the claim. */
+void cox_claim_ref_write(struct cox_json *json, const struct cox_objects *objects,
+			 const struct cox_object *claim);
 
 /*
  * Whether the volume has what the claim asks for, whoever has it: NULL, or why

@@ -56,14 +56,7 @@ int write_claim_ref(struct binder *binder, const struct cox_call *call,
 	}
 	cox_json_end(&json);
 	cox_json_object(&json, "spec");
-	cox_json_object(&json, "claimRef");
-	cox_json_text(&json, "kind", "PersistentVolumeClaim");
-	cox_json_text(&json, "apiVersion", "v1");
-	cox_json_text(&json, "namespace", objects->namespace_of(claim));
-	cox_json_text(&json, "name", objects->name(claim));
-	cox_json_text(&json, "uid", objects->uid(claim));
-	cox_json_text(&json, "resourceVersion", objects->revision(claim));
-	cox_json_end(&json);
+	cox_claim_ref_write(&json, objects, claim);
 	cox_json_end(&json);
 	cox_json_end(&json);
 	return patch(binder, call, &volume_kind, volume, NULL, &body, after, err);

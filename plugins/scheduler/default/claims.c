@@ -470,14 +470,7 @@ static int set_aside(const struct claims *claims, const struct cox_call *call,
 	cox_json_end(&json);
 	cox_json_end(&json);
 	cox_json_object(&json, "spec");
-	cox_json_object(&json, "claimRef");
-	cox_json_text(&json, "kind", "PersistentVolumeClaim");
-	cox_json_text(&json, "apiVersion", "v1");
-	cox_json_text(&json, "namespace", objects->namespace_of(wish->claim));
-	cox_json_text(&json, "name", objects->name(wish->claim));
-	cox_json_text(&json, "uid", objects->uid(wish->claim));
-	cox_json_text(&json, "resourceVersion", objects->revision(wish->claim));
-	cox_json_end(&json);
+	cox_claim_ref_write(&json, objects, wish->claim);
 	cox_json_end(&json);
 	cox_json_end(&json);
 	return cox_write(claims->cluster, call, COX_PATCH_MERGE, &place, &body, NULL, err);
