@@ -16,7 +16,7 @@
 static const struct cox_option level_option_table[] = {
 	{"directory", NULL, "where the store is; made if it is missing, its parent must exist",
 	 COX_OPT_PATH, COX_OPTION_REQUIRED},
-	{"write-buffer", "1Mi", "log and memory that collect writes before they become a table",
+	{"write-buffer", "2Mi", "log and memory that collect writes before they become a table",
 	 COX_OPT_SIZE, 0},
 	{"cache", "512Ki", "memory for blocks of tables", COX_OPT_SIZE, 0},
 	{NULL, NULL, NULL, 0, 0},
