@@ -2,7 +2,7 @@
 /* The layout of the store in leveldb; see the header. */
 #include "format.h"
 
-enum { STATE_CLEAN = 1, STATE_COPY = 2, STATE_LAYOUT = 1 };
+enum { STATE_CLEAN = 1, STATE_COPY = 2, STATE_LAYOUT = 2 };
 enum { VERSION_DELETED = 1 };
 enum { RECORD_DELETED = 1, RECORD_BEFORE_DELETED = 2 };
 
@@ -40,10 +40,11 @@ static uint64_t get_big(const char *in, unsigned size)
 
 void state_encode(const struct state *state, char out[STATE_SIZE])
 {
-	const uint64_t numbers[] = {state->serial,   state->synced,    state->log_first,
-				    state->revision, state->limit,     state->compacted,
-				    state->cleaned,  state->keys,      state->value_bytes,
-				    state->clock,    state->hole_from, state->hole_to};
+	const uint64_t numbers[] = {state->serial,	state->synced,	state->log_first,
+				    state->revision,	state->limit,	state->compacted,
+				    state->cleaned,	state->indexed, state->keys,
+				    state->value_bytes, state->clock,	state->hole_from,
+				    state->hole_to};
 
 	*out++ = STATE_LAYOUT;
 	*out++ = (char)((state->clean ? STATE_CLEAN : 0) | (state->copy ? STATE_COPY : 0));
@@ -53,11 +54,11 @@ void state_encode(const struct state *state, char out[STATE_SIZE])
 
 int state_decode(const char *data, size_t size, struct state *state)
 {
-	uint64_t numbers[12];
+	uint64_t numbers[13];
 
 	if (size != STATE_SIZE || data[0] != STATE_LAYOUT)
 		return -1;
-	for (size_t i = 0; i < 12; i++)
+	for (size_t i = 0; i < 13; i++)
 		numbers[i] = get_little(data + 2 + 8 * i, 8);
 	*state = (struct state){.serial = numbers[0],
 				.synced = numbers[1],
@@ -66,11 +67,12 @@ int state_decode(const char *data, size_t size, struct state *state)
 				.limit = numbers[4],
 				.compacted = numbers[5],
 				.cleaned = numbers[6],
-				.keys = numbers[7],
-				.value_bytes = numbers[8],
-				.clock = numbers[9],
-				.hole_from = numbers[10],
-				.hole_to = numbers[11],
+				.indexed = numbers[7],
+				.keys = numbers[8],
+				.value_bytes = numbers[9],
+				.clock = numbers[10],
+				.hole_from = numbers[11],
+				.hole_to = numbers[12],
 				.clean = (data[1] & STATE_CLEAN) != 0,
 				.copy = (data[1] & STATE_COPY) != 0};
 	return 0;

@@ -3,12 +3,15 @@
  * How the store is laid out in leveldb. The first byte of a key says what it is:
  *
  *   m format                      the marker: this is our store, and its layout
- *   m state                       struct state, the first entry of every batch
- *   k KEY                         the newest version of KEY (struct version)
  *   r REVISION INDEX              a record: the bytes of one version of a key,
  *                                 written once; names the version before it
+ *   s tate                        struct state, the first entry of every batch
  *   t EXPIRES REVISION INDEX      a version that ends; holds the key
+ *   v KEY                         the newest version of KEY (struct version), as
+ *                                 of the revision state.indexed; see index.c
  *
+ * What a batch writes lies side by side in this order, behind all records that
+ * there are, so that leveldb moves tables of records on without copying them.
  * Numbers in keys are big-endian, so that they sort; those in values are
  * little-endian.
  */
@@ -20,11 +23,11 @@
 #include <coxswain/kit/buf.h>
 
 #define FORMAT_KEY "mformat"
-#define FORMAT_VALUE "coxswain store 1"
-#define STATE_KEY "mstate"
+#define FORMAT_VALUE "coxswain store 2"
+#define STATE_KEY "state"
 
 enum {
-	STATE_SIZE = 98,
+	STATE_SIZE = 106,
 	VERSION_SIZE = 33,
 	RECORD_KEY_SIZE = 13,
 	ENDING_KEY_SIZE = 21,
@@ -40,6 +43,7 @@ struct state {
 	uint64_t limit; /* revisions up to this one may have been given out */
 	uint64_t compacted;
 	uint64_t cleaned; /* compaction has removed what it can up to here */
+	uint64_t indexed; /* versions after this revision are in the records alone */
 	uint64_t keys, value_bytes;
 	uint64_t clock; /* the engine's, when the store was opened */
 	/* Watches after a revision between these are refused: it may be gone. */

@@ -23,9 +23,18 @@
 #include "../common/engine.h"
 #include "format.h"
 
+#include <coxswain/kit/map.h>
+#include <coxswain/kit/vec.h>
 #include <dirent.h>
 #include <leveldb/c.h>
 #include <stdatomic.h>
+
+/* What the database does not yet say of the keys; see index.c. */
+struct index {
+	struct cox_map recent; /* key -> struct version */
+	uint64_t writes;       /* since the index was written */
+	uint64_t record_bytes; /* of them */
+};
 
 struct level {
 	const struct cox_host *host;
@@ -40,7 +49,6 @@ struct level {
 	leveldb_t *db; /* NULL: could not be opened again yet */
 	leveldb_options_t *options;
 	leveldb_cache_t *cache;
-	leveldb_filterpolicy_t *filter;
 	leveldb_readoptions_t *read;	  /* through the cache */
 	leveldb_readoptions_t *read_once; /* past the cache */
 	leveldb_writeoptions_t *write, *write_sync;
@@ -52,6 +60,10 @@ struct level {
 	uint64_t memtable;	 /* leveldb's, at the most */
 	uint64_t unsynced_since; /* monotonic; 0: everything is on disk */
 	uint64_t retry_at, retry_after;
+	/* Owned by index.c */
+	struct index index;
+	leveldb_iterator_t *lookups; /* NULL: none since the last batch */
+
 	_Atomic bool broken; /* no writes until reopened */
 	pthread_mutex_t why_lock;
 	struct fault why;
@@ -106,8 +118,44 @@ uint64_t write_tick(void *self, uint64_t now);
 int write_begin(struct level *level, struct cox_error *err);
 void write_end(struct level *level);
 
+/* index.c: all but the steps of a walk with engine.write held */
+int index_lookup(void *self, struct cox_bytes key, struct version *version, struct fault *fault);
+/* Before what lookups see changes. */
+void index_forget_lookups(struct level *level);
+/* A version that has been written. */
+void index_note(struct level *level, struct cox_bytes key, const struct version *version);
+bool index_due(const struct level *level);
+int index_write(struct level *level, struct fault *fault);
+int index_load(struct level *level, struct cox_error *err);
+void index_clear(struct level *level);
+
+/* The newest version of each key of a range, in the keys' order. */
+struct recent {
+	struct cox_buf key;
+	struct version version;
+};
+
+struct walk {
+	struct cox_bytes key; /* until the next step */
+	struct version version;
+	/* Of index.c */
+	struct key_range range;
+	COX_VEC(struct recent) recent;
+	size_t at;
+	leveldb_iterator_t *stored;
+	bool on_stored;
+};
+
+/*
+ * First, when the snapshot is taken that `options` of walk_open has; the
+ * range's bytes stay the caller's, until the end.
+ */
+void walk_begin(struct walk *walk, const struct level *level, const struct key_range *range);
+void walk_open(struct walk *walk, const struct level *level, const leveldb_readoptions_t *options);
+int walk_next(struct walk *walk, struct fault *fault); /* 1: at a key, 0: at the end, -1 */
+void walk_end(struct walk *walk);
+
 /* read.c */
-int read_lookup(void *self, struct cox_bytes key, struct version *version, struct fault *fault);
 size_t read_expired(void *self, uint64_t now, struct expired *out, size_t max, uint64_t *next);
 int read_history(void *self, uint64_t after, uint64_t upto, const struct key_range *range,
 		 struct chunk *chunk);

@@ -23,7 +23,7 @@ static const struct cox_option level_option_table[] = {
 };
 
 static const struct backend level_backend = {
-	.lookup = read_lookup, .apply = write_apply, .expired = read_expired, .tick = write_tick};
+	.lookup = index_lookup, .apply = write_apply, .expired = read_expired, .tick = write_tick};
 
 /* Operations */
 
@@ -170,14 +170,12 @@ static int level_config_complete(void *self, struct cox_error *err)
 static void level_make_options(struct level *level)
 {
 	level->cache = leveldb_cache_create_lru(level->cache_size);
-	level->filter = leveldb_filterpolicy_create_bloom(10);
 	level->options = leveldb_options_create();
 	leveldb_options_set_create_if_missing(level->options, 1);
 	leveldb_options_set_paranoid_checks(level->options, 1);
 	leveldb_options_set_write_buffer_size(level->options, level->write_buffer);
 	leveldb_options_set_cache(level->options, level->cache);
-	leveldb_options_set_filter_policy(level->options, level->filter);
-	leveldb_options_set_max_open_files(level->options, 256);
+	leveldb_options_set_max_open_files(level->options, 74);
 	level->read = leveldb_readoptions_create();
 	leveldb_readoptions_set_verify_checksums(level->read, 1);
 	level->read_once = leveldb_readoptions_create();
@@ -256,6 +254,8 @@ static void level_stop(void *self)
 
 	engine_stop(&level->engine);
 	if (level->db && !atomic_load(&level->broken)) {
+		/* Failed, the next life reads the records instead. */
+		(void)index_write(level, &fault);
 		state = level->state;
 		state.revision = level->engine.revision;
 		state.clean = true;
@@ -278,7 +278,6 @@ static void level_destroy(void *self)
 	if (level->options) {
 		leveldb_options_destroy(level->options);
 		leveldb_cache_destroy(level->cache);
-		leveldb_filterpolicy_destroy(level->filter);
 		leveldb_readoptions_destroy(level->read);
 		leveldb_readoptions_destroy(level->read_once);
 		leveldb_writeoptions_destroy(level->write);

@@ -5,6 +5,7 @@ plugins_storage_leveldb_la_SOURCES = \
 	%D%/directory.c \
 	%D%/format.c \
 	%D%/format.h \
+	%D%/index.c \
 	%D%/level.h \
 	%D%/leveldb.c \
 	%D%/logfile.c \

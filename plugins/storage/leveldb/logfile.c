@@ -25,7 +25,7 @@
 
 enum { BLOCK = 32768, HEADER = 7, WHOLE = 1, FIRST = 2, MIDDLE = 3, LAST = 4 };
 /* Batch: sequence 8, count 4, type 1, size of key 1, key, size of value 1, value. */
-enum { STATE_AT = 8 + 4 + 1 + 1 + 6 + 1, HEAD_SIZE = STATE_AT + STATE_SIZE };
+enum { STATE_AT = 8 + 4 + 1 + 1 + 5 + 1, HEAD_SIZE = STATE_AT + STATE_SIZE };
 
 /* Where the reading of a log is at. */
 struct scan {
@@ -72,11 +72,20 @@ static void mark_bad(struct scan *scan, uint64_t at)
 /* The state at the head of a batch; -1: not one of ours. */
 static int batch_state(const struct scan *scan, struct state *state)
 {
-	static const char expected[] = {1, 6, 'm', 's', 't', 'a', 't', 'e', STATE_SIZE};
+	static const char expected[] = {1, 5, 's', 't', 'a', 't', 'e', STATE_SIZE};
 
 	if (scan->head_size < HEAD_SIZE || memcmp(scan->head + 12, expected, sizeof(expected)) != 0)
 		return -1;
 	return state_decode(scan->head + STATE_AT, STATE_SIZE, state);
+}
+
+/* Of the layout before this one, of which the marker tells: see check_format in open.c. */
+static bool batch_is_older(const struct scan *scan)
+{
+	static const char expected[] = {1, 6, 'm', 's', 't', 'a', 't', 'e'};
+
+	return scan->head_size >= 12 + sizeof(expected) &&
+	       memcmp(scan->head + 12, expected, sizeof(expected)) == 0;
 }
 
 static void finish_batch(struct scan *scan)
@@ -85,7 +94,8 @@ static void finish_batch(struct scan *scan)
 
 	scan->open = false;
 	if (batch_state(scan, &state)) {
-		scan->foreign = true;
+		if (!batch_is_older(scan))
+			scan->foreign = true;
 		return;
 	}
 	if (scan->bad_at == UINT64_MAX)

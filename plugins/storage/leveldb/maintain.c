@@ -6,7 +6,8 @@
  * version that it took the place of, and that one can go; a deletion can go
  * itself, with its key. So its cost is that of the writes since the last time.
  * It goes in steps, each a batch that also says how far it has come, and a
- * writer waits for one step at the most.
+ * writer waits for one step at the most. The index is written out before the
+ * first, so that no record goes from which it would have to be read.
  */
 #include "level.h"
 
@@ -106,11 +107,11 @@ static int remove_key(struct level *level, struct batch *batch, struct removal *
 	cox_autobuf stored = COX_BUF_INIT;
 	struct version version;
 
-	if (read_lookup(level, key, &version, fault))
+	if (index_lookup(level, key, &version, fault))
 		return -1;
 	if (version.revision != removal->revision || version.index != removal->index)
 		return 0;
-	cox_buf_char(&stored, 'k');
+	cox_buf_char(&stored, 'v');
 	cox_buf_add(&stored, key.data, key.size);
 	batch_delete(batch, (struct cox_bytes){stored.data, stored.size});
 	return 0;
@@ -157,7 +158,7 @@ static int forget(struct level *level, uint64_t revision, struct cox_error *err)
 	state = level->state;
 	state.compacted = revision;
 	batch_begin(&batch, level, &state);
-	if (batch_write(&batch, level, false, &fault))
+	if (batch_write(&batch, level, false, &fault) || index_write(level, &fault))
 		return level->host->fail(err, fault.reason, "cannot compact: %s", fault.text);
 	hub_compact(&level->engine.hub, revision);
 	return 1;
@@ -231,52 +232,49 @@ static void copy_put(struct copy *copy, const char *key, size_t key_size, const 
 	copy->bytes += key_size + value_size;
 }
 
-/* Copies the version that the keys' iterator is at, with its record and its ending. */
-static int copy_version(struct copy *copy, leveldb_iterator_t *keys, leveldb_readoptions_t *options)
+/* Copies the version that the walk is at, with its record and its ending. */
+static int copy_version(struct copy *copy, const struct walk *walk,
+			const leveldb_readoptions_t *options)
 {
-	struct version version;
-	char name[RECORD_KEY_SIZE], ending[ENDING_KEY_SIZE];
-	size_t key_size, size, record_size;
-	const char *key = leveldb_iter_key(keys, &key_size);
-	const char *data = leveldb_iter_value(keys, &size);
+	const struct version *version = &walk->version;
+	char name[RECORD_KEY_SIZE], ending[ENDING_KEY_SIZE], bytes[VERSION_SIZE];
 	cox_autofree char *record = NULL;
 	struct record decoded;
+	size_t size;
 
-	if (version_decode(data, size, &version))
-		return -1;
-	if (version.deleted)
+	if (version->deleted)
 		return 0;
-	record_key(version.revision, version.index, name);
-	record = leveldb_get(copy->level->db, options, name, sizeof(name), &record_size,
-			     &copy->failed);
-	if (!record || record_decode(record, record_size, &decoded))
+	record_key(version->revision, version->index, name);
+	record = leveldb_get(copy->level->db, options, name, sizeof(name), &size, &copy->failed);
+	if (!record || record_decode(record, size, &decoded))
 		return -1;
-	copy_put(copy, key, key_size, data, size);
-	copy_put(copy, name, sizeof(name), record, record_size);
-	if (version.expires) {
-		ending_key(&version, ending);
-		copy_put(copy, ending, sizeof(ending), key + 1, key_size - 1);
+	cox_buf_clear(&copy->stored);
+	cox_buf_char(&copy->stored, 'v');
+	cox_buf_add(&copy->stored, walk->key.data, walk->key.size);
+	version_encode(version, bytes);
+	copy_put(copy, copy->stored.data, copy->stored.size, bytes, sizeof(bytes));
+	copy_put(copy, name, sizeof(name), record, size);
+	if (version->expires) {
+		ending_key(version, ending);
+		copy_put(copy, ending, sizeof(ending), walk->key.data, walk->key.size);
 	}
 	copy->state.keys++;
-	copy->state.value_bytes += version.size;
-	if (version.revision > copy->state.revision)
-		copy->state.revision = version.revision;
+	copy->state.value_bytes += version->size;
+	if (version->revision > copy->state.revision)
+		copy->state.revision = version->revision;
 	return 0;
 }
 
-static int copy_keys(struct copy *copy, const struct cox_call *call, leveldb_iterator_t *keys,
-		     leveldb_readoptions_t *options, struct cox_error *err)
+static int copy_keys(struct copy *copy, const struct cox_call *call, struct walk *walk,
+		     const leveldb_readoptions_t *options, struct cox_error *err)
 {
 	const struct cox_host *host = copy->level->host;
+	struct fault fault;
 	uint64_t done = 0;
+	int got;
 
-	for (leveldb_iter_seek(keys, "k", 1); leveldb_iter_valid(keys); leveldb_iter_next(keys)) {
-		size_t size;
-		const char *key = leveldb_iter_key(keys, &size);
-
-		if (size < 2 || key[0] != 'k')
-			break;
-		if (copy_version(copy, keys, options) && !copy->failed)
+	while ((got = walk_next(walk, &fault)) > 0) {
+		if (copy_version(copy, walk, options) && !copy->failed)
 			return host->fail(err, COX_REASON_STORE_READ_ERROR,
 					  "snapshot: the record of a key cannot be read");
 		if (copy->bytes >= COPY_BYTES)
@@ -286,8 +284,7 @@ static int copy_keys(struct copy *copy, const struct cox_call *call, leveldb_ite
 		if ((++done & 1023) == 0 && call && host->cancelled(call))
 			return host->fail(err, COX_REASON_TIMEOUT, "the snapshot was cancelled");
 	}
-	leveldb_iter_get_error(keys, &copy->failed);
-	return 0;
+	return got < 0 ? host->fail(err, fault.reason, "snapshot: %s", fault.text) : 0;
 }
 
 static void copy_end(struct copy *copy)
@@ -301,8 +298,9 @@ static int copy_into(struct level *level, const struct cox_call *call, const cha
 {
 	struct copy copy = {.level = level};
 	leveldb_readoptions_t *options = leveldb_readoptions_create();
+	const struct key_range all = {0};
 	const leveldb_snapshot_t *snapshot;
-	leveldb_iterator_t *keys;
+	struct walk walk;
 	struct fault fault;
 	int failed = 0;
 
@@ -311,20 +309,23 @@ static int copy_into(struct level *level, const struct cox_call *call, const cha
 	copy.batch = leveldb_writebatch_create();
 	pthread_mutex_lock(&level->engine.write);
 	snapshot = leveldb_create_snapshot(level->db);
+	walk_begin(&walk, level, &all);
 	copy.state = level->state;
 	pthread_mutex_unlock(&level->engine.write);
 	copy.state.keys = copy.state.value_bytes = 0;
+	copy.state.indexed = copy.state.revision;
 	copy.state.clean = false;
 	copy.state.copy = true;
 	leveldb_readoptions_set_verify_checksums(options, 1);
 	leveldb_readoptions_set_fill_cache(options, 0);
 	leveldb_readoptions_set_snapshot(options, snapshot);
-	keys = leveldb_create_iterator(level->db, options);
+	walk_open(&walk, level, options);
 	if (!copy.failed)
-		failed = copy_keys(&copy, call, keys, options, err);
+		failed = copy_keys(&copy, call, &walk, options, err);
 	if (!copy.failed && !failed)
 		copy_end(&copy);
-	leveldb_iter_destroy(keys);
+	walk_end(&walk);
+	cox_buf_free(&copy.stored);
 	leveldb_release_snapshot(level->db, snapshot);
 	leveldb_readoptions_destroy(options);
 	leveldb_writebatch_destroy(copy.batch);

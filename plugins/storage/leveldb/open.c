@@ -86,33 +86,26 @@ static int load_state(struct level *level, struct cox_error *err)
 /* Counts the keys. A second per million; see the top of the file. */
 static int check_keys(struct level *level, struct cox_error *err)
 {
-	leveldb_iterator_t *keys = leveldb_create_iterator(level->db, level->read_once);
+	const struct key_range all = {0};
 	uint64_t count = 0, bytes = 0, newest = 0;
-	char *failed = NULL;
-	bool sense = true;
+	struct fault fault;
+	struct walk walk;
+	int got;
 
-	for (leveldb_iter_seek(keys, "k", 1); leveldb_iter_valid(keys) && sense;
-	     leveldb_iter_next(keys)) {
-		struct version version;
-		size_t size;
-		const char *data = leveldb_iter_key(keys, &size);
-
-		if (size < 2 || data[0] != 'k')
-			break;
-		data = leveldb_iter_value(keys, &size);
-		sense = version_decode(data, size, &version) == 0;
-		if (sense && !version.deleted) {
+	walk_begin(&walk, level, &all);
+	walk_open(&walk, level, level->read_once);
+	while ((got = walk_next(&walk, &fault)) > 0) {
+		if (!walk.version.deleted) {
 			count++;
-			bytes += version.size;
+			bytes += walk.version.size;
 		}
-		if (sense && version.revision > newest)
-			newest = version.revision;
+		if (walk.version.revision > newest)
+			newest = walk.version.revision;
 	}
-	leveldb_iter_get_error(keys, &failed);
-	leveldb_iter_destroy(keys);
-	if (failed)
-		return fail_open(level, err, failed);
-	if (!sense || count != level->state.keys || bytes != level->state.value_bytes ||
+	walk_end(&walk);
+	if (got < 0)
+		return directory_damaged(level, err, "%s", fault.text);
+	if (count != level->state.keys || bytes != level->state.value_bytes ||
 	    newest > level->state.revision)
 		return directory_damaged(level, err,
 					 "it has %" PRIu64 " keys of %" PRIu64
@@ -123,6 +116,8 @@ static int check_keys(struct level *level, struct cox_error *err)
 
 static void close_db(struct level *level)
 {
+	index_forget_lookups(level);
+	index_clear(level);
 	if (level->db)
 		leveldb_close(level->db);
 	level->db = NULL;
@@ -139,7 +134,7 @@ int level_open(struct level *level, struct cox_error *err)
 	if (failed)
 		fail_open(level, err, failed);
 	if (failed || directory_check_tables(level, err) || check_format(level, err) ||
-	    load_state(level, err) || check_keys(level, err)) {
+	    load_state(level, err) || index_load(level, err) || check_keys(level, err)) {
 		close_db(level);
 		/* `err` says what is wrong; if this fails too, the next start repeats it. */
 		(void)directory_undo(level, NULL);

@@ -48,28 +48,6 @@ int read_get(struct level *level, const leveldb_readoptions_t *options, struct c
 	return *value != NULL;
 }
 
-int read_lookup(void *self, struct cox_bytes key, struct version *version, struct fault *fault)
-{
-	struct level *level = self;
-	char stored[1 + COX_STORAGE_KEY_MAX];
-	cox_autofree char *value = NULL;
-	size_t size;
-	int found;
-
-	stored[0] = 'k';
-	memcpy(stored + 1, key.data, key.size);
-	found = read_get(level, level->read, (struct cox_bytes){stored, key.size + 1}, &value,
-			 &size, fault);
-	if (found <= 0) {
-		*version = (struct version){0};
-		return found;
-	}
-	if (version_decode(value, size, version) == 0)
-		return 0;
-	fault_set(fault, COX_REASON_STORE_READ_ERROR, "the version of a key makes no sense");
-	return -1;
-}
-
 size_t read_expired(void *self, uint64_t now, struct expired *out, size_t max, uint64_t *next)
 {
 	struct level *level = self;
@@ -165,7 +143,7 @@ struct reading {
 	struct level *level;
 	const leveldb_snapshot_t *snapshot;
 	leveldb_readoptions_t *options;
-	leveldb_iterator_t *keys;
+	struct walk walk;
 	uint64_t at;
 	char *value; /* of the record that was read last */
 	struct record record;
@@ -212,19 +190,13 @@ static int resolve(struct reading *reading, struct cox_bytes key, struct version
 	return !version->deleted;
 }
 
-/* The entry under the iterator, if it was there at the revision; as resolve. */
+/* The entry that the walk is at, if it was there at the revision; as resolve. */
 static int read_entry(struct reading *reading, bool keys_only, struct cox_entry *entry)
 {
-	struct version version;
-	size_t size;
-	const char *data = leveldb_iter_value(reading->keys, &size);
+	struct version version = reading->walk.version;
 	int live;
 
-	if (version_decode(data, size, &version)) {
-		fault_set(&reading->fault, COX_REASON_STORE_READ_ERROR,
-			  "the version of a key makes no sense");
-		return -1;
-	}
+	entry->key = reading->walk.key;
 	live = resolve(reading, entry->key, &version);
 	if (live <= 0)
 		return live;
@@ -246,24 +218,17 @@ static int read_entries(struct reading *reading, const struct cox_range *range,
 			struct cox_range_result *result, struct cox_error *err)
 {
 	const struct cox_host *host = reading->level->host;
-	const struct key_range keys = {range->start, range->end};
 	bool keys_only = (range->flags & COX_RANGE_KEYS_ONLY) != 0, enough = false;
 	uint64_t sent = 0;
-	char *failed = NULL;
+	int got;
 
-	for (; leveldb_iter_valid(reading->keys); leveldb_iter_next(reading->keys)) {
+	while ((got = walk_next(&reading->walk, &reading->fault)) > 0) {
 		struct cox_entry entry = {0};
-		size_t size;
-		const char *data = leveldb_iter_key(reading->keys, &size);
-		int live;
 
-		entry.key = (struct cox_bytes){data + 1, size - 1};
-		if (size < 2 || data[0] != 'k' || !range_before_end(&keys, entry.key))
+		got = read_entry(reading, keys_only, &entry);
+		if (got < 0)
 			break;
-		live = read_entry(reading, keys_only, &entry);
-		if (live < 0)
-			return host->fail(err, reading->fault.reason, "%s", reading->fault.text);
-		if (live == 0)
+		if (got == 0)
 			continue;
 		if (enough || (range->limit && sent == range->limit)) {
 			result->more = 1;
@@ -274,12 +239,7 @@ static int read_entries(struct reading *reading, const struct cox_range *range,
 		if ((sent & 255) == 0 && call && host->cancelled(call))
 			return host->fail(err, COX_REASON_TIMEOUT, "the range was cancelled");
 	}
-	leveldb_iter_get_error(reading->keys, &failed);
-	if (!failed)
-		return 0;
-	host->fail(err, COX_REASON_STORE_READ_ERROR, "%s", failed);
-	leveldb_free(failed);
-	return -1;
+	return got < 0 ? host->fail(err, reading->fault.reason, "%s", reading->fault.text) : 0;
 }
 
 /* Takes the snapshot, then makes sure that the revision is in it. */
@@ -287,17 +247,22 @@ static int begin_reading(struct reading *reading, const struct cox_range *range,
 			 struct cox_error *err)
 {
 	struct level *level = reading->level;
+	const struct key_range keys = {range->start, range->end};
 	uint64_t revision, compacted;
 
 	reading->at = range->at_revision;
 	if (engine_check_at(&level->engine, &reading->at, err))
 		return -1;
+	pthread_mutex_lock(&level->engine.write);
 	reading->snapshot = leveldb_create_snapshot(level->db);
+	walk_begin(&reading->walk, level, &keys);
+	pthread_mutex_unlock(&level->engine.write);
 	hub_position(&level->engine.hub, &revision, &compacted);
 	if (reading->at < compacted && range->at_revision == 0) {
 		/* Overtaken between the two looks: the newest will do as well. */
 		leveldb_release_snapshot(level->db, reading->snapshot);
 		reading->snapshot = NULL;
+		walk_end(&reading->walk);
 		return begin_reading(reading, range, err);
 	}
 	if (reading->at < compacted)
@@ -312,9 +277,6 @@ int read_range(void *self, const struct cox_call *call, const struct cox_range *
 {
 	struct level *level = self;
 	struct reading reading = {.level = level};
-	char start[1 + COX_STORAGE_KEY_MAX];
-	size_t size =
-		range->start.size < COX_STORAGE_KEY_MAX ? range->start.size : COX_STORAGE_KEY_MAX;
 	int failed;
 
 	if (read_enter(level, err))
@@ -327,15 +289,11 @@ int read_range(void *self, const struct cox_call *call, const struct cox_range *
 		leveldb_readoptions_set_verify_checksums(reading.options, 1);
 		leveldb_readoptions_set_fill_cache(reading.options, 0);
 		leveldb_readoptions_set_snapshot(reading.options, reading.snapshot);
-		reading.keys = leveldb_create_iterator(level->db, reading.options);
-		start[0] = 'k';
-		if (size)
-			memcpy(start + 1, range->start.data, size);
-		leveldb_iter_seek(reading.keys, start, size + 1);
+		walk_open(&reading.walk, level, reading.options);
 		failed = read_entries(&reading, range, call, sink, result, err);
-		leveldb_iter_destroy(reading.keys);
 		leveldb_readoptions_destroy(reading.options);
 	}
+	walk_end(&reading.walk);
 	free(reading.value);
 	if (reading.snapshot)
 		leveldb_release_snapshot(level->db, reading.snapshot);

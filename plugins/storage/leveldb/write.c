@@ -226,6 +226,7 @@ int batch_write(struct batch *batch, struct level *level, bool durable, struct f
 		return refuse(level, fault);
 	}
 	fstat(level->log_fd, &log);
+	index_forget_lookups(level);
 	leveldb_write(level->db, sync ? level->write_sync : level->write, batch->batch, &failed);
 	leveldb_writebatch_destroy(batch->batch);
 	if (failed) {
@@ -276,7 +277,7 @@ static void count_change(struct state *state, const struct change *change)
 
 static void add_change(struct batch *batch, const struct change *change, struct cox_buf *bytes)
 {
-	char record[RECORD_KEY_SIZE], ending[ENDING_KEY_SIZE], version[VERSION_SIZE];
+	char record[RECORD_KEY_SIZE], ending[ENDING_KEY_SIZE];
 	struct cox_bytes ending_bytes = {ending, sizeof(ending)};
 
 	cox_buf_clear(bytes);
@@ -284,13 +285,6 @@ static void add_change(struct batch *batch, const struct change *change, struct 
 	record_key(change->now.revision, change->now.index, record);
 	batch_put(batch, (struct cox_bytes){record, sizeof(record)},
 		  (struct cox_bytes){bytes->data, bytes->size});
-
-	cox_buf_clear(bytes);
-	cox_buf_char(bytes, 'k');
-	cox_buf_add(bytes, change->key.data, change->key.size);
-	version_encode(&change->now, version);
-	batch_put(batch, (struct cox_bytes){bytes->data, bytes->size},
-		  (struct cox_bytes){version, sizeof(version)});
 
 	if (change->before.expires) {
 		ending_key(&change->before, ending);
@@ -321,7 +315,14 @@ int write_apply(void *self, const struct change *changes, size_t count, bool dur
 	batch_begin(&batch, level, &state);
 	for (size_t i = 0; i < count; i++)
 		add_change(&batch, &changes[i], &bytes);
-	return batch_write(&batch, level, durable, fault);
+	if (batch_write(&batch, level, durable, fault))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		index_note(level, changes[i].key, &changes[i].now);
+	/* The changes are made, whatever becomes of this. */
+	if (index_due(level))
+		(void)index_write(level, &(struct fault){0});
+	return 0;
 }
 
 /* Housekeeping */

@@ -4,13 +4,13 @@
  * disk, two owners, somebody else's files, restores. COX_TEST_LONG=N makes the
  * random tests N times as long.
  */
+#include "files.h"
 #include "harness.h"
 #include "workload.h"
 
 #include <coxswain/kit/alloc.h>
 #include <coxswain/kit/cleanup.h>
 #include <coxswain/kit/text.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -153,77 +153,6 @@ static int child_crash(const char *directory, const unsigned numbers[5])
 	return kill(getpid(), SIGKILL);
 }
 
-/* Files */
-
-static void copy_file(const char *from, const char *to)
-{
-	cox_autoclose int in = open(from, O_RDONLY | O_CLOEXEC);
-	cox_autoclose int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	char block[65536];
-	ssize_t got;
-
-	assert_true(in >= 0 && out >= 0);
-	while ((got = read(in, block, sizeof(block))) > 0)
-		assert_int_equal(write(out, block, (size_t)got), got);
-}
-
-static void copy_directory(const char *from, const char *to)
-{
-	DIR *directory = opendir(from);
-	struct dirent *entry;
-
-	harness_remove(to);
-	assert_int_equal(mkdir(to, 0700), 0);
-	assert_non_null(directory);
-	while ((entry = readdir(directory))) {
-		char source[1024], target[1024];
-
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(source, sizeof(source), "%s/%s", from, entry->d_name);
-		snprintf(target, sizeof(target), "%s/%s", to, entry->d_name);
-		copy_file(source, target);
-	}
-	closedir(directory);
-}
-
-/* The path of the file with this ending that sorts last (or first). */
-static void find_file(const char *directory, const char *ending, bool last, char out[1024])
-{
-	DIR *list = opendir(directory);
-	struct dirent *entry;
-	char best[256] = "";
-
-	assert_non_null(list);
-	while ((entry = readdir(list)))
-		if (cox_ends_with(entry->d_name, ending) &&
-		    (!best[0] || (strcmp(entry->d_name, best) > 0) == last))
-			snprintf(best, sizeof(best), "%s", entry->d_name);
-	closedir(list);
-	assert_true(best[0]);
-	snprintf(out, 1024, "%s/%s", directory, best);
-}
-
-static const char *base_name(const char *path)
-{
-	return strrchr(path, '/') + 1;
-}
-
-static uint64_t file_size(const char *path)
-{
-	struct stat status;
-
-	assert_int_equal(stat(path, &status), 0);
-	return (uint64_t)status.st_size;
-}
-
-static void overwrite(const char *path, uint64_t at, const void *data, size_t size)
-{
-	cox_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	assert_int_equal(pwrite(fd, data, size, (off_t)at), size);
-}
-
 /* Owners */
 
 static void test_two_opens(void **state)
@@ -277,6 +206,37 @@ static void test_foreign_database(void **state)
 	leveldb_options_destroy(options);
 	leveldb_writeoptions_destroy(write);
 	leveldb_readoptions_destroy(read);
+}
+
+/* A store as an earlier release wrote it: named as that, and left as it was. */
+static void test_older_layout(void **state)
+{
+	char directory[512], bytes[98] = {1}, *failed = NULL;
+	leveldb_options_t *options = leveldb_options_create();
+	leveldb_writeoptions_t *write = leveldb_writeoptions_create();
+	leveldb_writebatch_t *batch = leveldb_writebatch_create();
+	leveldb_t *db;
+
+	(void)state;
+	harness_directory(directory);
+	leveldb_options_set_create_if_missing(options, 1);
+	leveldb_writebatch_put(batch, "mstate", 6, bytes, sizeof(bytes));
+	leveldb_writebatch_put(batch, "mformat", 7, "coxswain store 1", 16);
+	for (int reopen = 0; reopen < 2; reopen++) { /* in the log, then in a table */
+		db = leveldb_open(options, directory, &failed);
+		assert_null(failed);
+		if (!reopen)
+			leveldb_write(db, write, batch, &failed);
+		assert_null(failed);
+		leveldb_close(db);
+		must_refuse(directory,
+			    "the store %s has the layout \"coxswain store 1\"; this release knows "
+			    "\"coxswain store 2\"",
+			    directory);
+	}
+	leveldb_writebatch_destroy(batch);
+	leveldb_writeoptions_destroy(write);
+	leveldb_options_destroy(options);
 }
 
 static void test_directory_mode(void **state)
@@ -411,9 +371,6 @@ static void test_torn_log(void **state)
 	assert_int_equal(before, 0);
 }
 
-/* The end of a version: all but the lowest byte of its size, and no expiry. */
-enum { ZEROS = 15 };
-
 static void test_garbage_tail(void **state)
 {
 	static const char zeros[200];
@@ -430,7 +387,7 @@ static void test_garbage_tail(void **state)
 	size = file_size(log);
 	for (size_t i = 0; i < sizeof(junk); i++)
 		junk[i] = (char)(i * 37 + 11);
-	for (uint64_t back = 0; back < 150; back += back < ZEROS ? ZEROS : 3)
+	for (uint64_t back = 0; back < 150; back += 3)
 		for (int kind = 0; kind < 2; kind++) {
 			struct store store;
 
@@ -438,8 +395,9 @@ static void test_garbage_tail(void **state)
 			find_file(copy, ".log", true, log);
 			overwrite(log, size - back, kind ? junk : zeros, sizeof(junk));
 			must_open(&store, copy, NULL);
-			/* The last batch is longer than this reaches; it ends with zeros. */
-			assert_int_equal(check_prefix(&store), back > (kind ? 0 : ZEROS) ? 5 : 6);
+			/* The last batch is longer than this reaches, and does not end with a zero.
+			 */
+			assert_int_equal(check_prefix(&store), back ? 5 : 6);
 			assert_non_null(strstr(harness_logged, ": cut at byte "));
 			store_close(&store);
 		}
@@ -743,7 +701,7 @@ static void test_compaction_removes(void **state)
 		char kind = leveldb_iter_key(all, &size)[0];
 
 		records += kind == 'r';
-		keys += kind == 'k';
+		keys += kind == 'v';
 		endings += kind == 't';
 	}
 	leveldb_iter_destroy(all);
@@ -753,6 +711,68 @@ static void test_compaction_removes(void **state)
 	assert_int_equal(keys, WORKLOAD_KEYS + 1);
 	assert_int_equal(records, WORKLOAD_KEYS + 1);
 	assert_int_equal(endings, 0);
+}
+
+/* What is known of the keys in memory, and what the database says of them, is one. */
+static void check_index(struct store *store, uint64_t before, const char *then)
+{
+	struct cox_range_result result;
+	struct cox_error err = {0};
+	cox_autofree char *first = NULL;
+
+	assert_range(store, "/i/0003", "/i/0010", 0,
+		     "/i/0004=x /i/00045=new /i/0005=x /i/0006=changed /i/0007=x /i/0008=x "
+		     "/i/0009=again");
+	first = store_range(store, "/i/0002", "", 0, 3, &result, &err);
+	assert_string_equal(first, "/i/0002=x /i/0004=x /i/00045=new ...");
+	assert_range(store, "/i/2099", "", 0, "/i/2099=x /i/9=last");
+	assert_range(store, "/i/0003", "/i/0010", before, then);
+	assert_int_equal(store_put(store, "/i/0003", "y", before).result, COX_TXN_CONFLICT);
+	assert_int_equal(store_put(store, "/i/0006", "y", before).result, COX_TXN_CONFLICT);
+	assert_int_equal(store_put(store, "/i/00045", "y", 0).result, COX_TXN_CONFLICT);
+	assert_int_equal(store_put(store, "/i/9", "y", 0).result, COX_TXN_CONFLICT);
+	assert_int_equal(store_put(store, "/i/0001", "y", 0).result, COX_TXN_CONFLICT);
+}
+
+static void test_index(void **state)
+{
+	static const char then[] = "/i/0003=x /i/0004=x /i/0005=x /i/0006=x /i/0007=x /i/0008=x "
+				   "/i/0009=x";
+	char parent[512], directory[600], copy[600], key[16];
+	struct cox_error err = {0};
+	struct store store;
+	uint64_t before;
+
+	(void)state;
+	harness_directory(parent);
+	snprintf(directory, sizeof(directory), "%s/store", parent);
+	snprintf(copy, sizeof(copy), "%s/copy", parent);
+	must_open(&store, directory, NULL);
+	/* Enough for the index to be written, and then some. */
+	for (unsigned i = 0; i < 2100; i++) {
+		snprintf(key, sizeof(key), "/i/%04u", i);
+		store_put_relaxed(&store, key, "x");
+	}
+	before = store_revision(&store);
+	must_put(&store, "/i/0006", "changed");
+	must_put(&store, "/i/00045", "new");
+	must_put(&store, "/i/9", "last");
+	must_delete(&store, "/i/0003");
+	must_delete(&store, "/i/0009");
+	must_put(&store, "/i/0009", "again");
+	check_index(&store, before, then);
+	/* As a power cut leaves it: the records of what came last are read again. */
+	copy_directory(directory, copy);
+	store_close(&store);
+	must_open(&store, copy, NULL);
+	check_index(&store, before, then);
+	store_compact(&store, store_revision(&store));
+	assert_null(store_range(&store, "/i/0003", "/i/0010", before, 0, NULL, &err));
+	store_close(&store);
+	/* And as an orderly stop does. */
+	must_open(&store, directory, NULL);
+	check_index(&store, before, then);
+	store_close(&store);
 }
 
 static void test_ttl_across_restart(void **state)
@@ -880,6 +900,7 @@ int main(int count, char **arguments)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_opens),
 		cmocka_unit_test(test_foreign_database),
+		cmocka_unit_test(test_older_layout),
 		cmocka_unit_test(test_directory_mode),
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_hole_after_crash),
@@ -891,6 +912,7 @@ int main(int count, char **arguments)
 		cmocka_unit_test(test_torn_opening),
 		cmocka_unit_test(test_snapshot_and_restore),
 		cmocka_unit_test(test_compaction_removes),
+		cmocka_unit_test(test_index),
 		cmocka_unit_test(test_ttl_across_restart),
 		cmocka_unit_test(test_full_disk),
 	};

@@ -25,8 +25,8 @@ tests_conformance_storage_leveldb_LDADD = $(STORAGE_TEST_LDADD)
 
 check_PROGRAMS += tests/conformance/storage/faults
 TESTS += tests/conformance/storage/faults
-tests_conformance_storage_faults_SOURCES = %D%/faults.c %D%/harness.c %D%/harness.h \
-	%D%/workload.c %D%/workload.h
+tests_conformance_storage_faults_SOURCES = %D%/faults.c %D%/files.c %D%/files.h \
+	%D%/harness.c %D%/harness.h %D%/workload.c %D%/workload.h
 tests_conformance_storage_faults_CPPFLAGS = $(STORAGE_TEST_CPPFLAGS)
 tests_conformance_storage_faults_LDADD = $(STORAGE_TEST_LDADD) -lleveldb
 
